@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * config.h - the one configuration file, as validated immutable structs. The dataplane, the agent and the CLI load the
+ * same file through the same rows (lib/config/schema.c), so that `--check` in any of them means the same.
+ * Everything a config points at lives in its arena and is freed whole with config_free().
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include <dwcp/base.h>
+#include <dwcp/util/fib.h>
+
+#define CONFIG_NAME_MAX    32  /* bytes with the terminating 0: port names, route sources */
+#define CONFIG_MAX_PORTS   64
+#define CONFIG_MAX_WORKERS 64
+#define CONFIG_MAX_PATHS   64 /* next hops of one route */
+
+enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_ADAPTIVE };
+enum config_huge { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
+
+/* The route types of rtnetlink(7) that a router forwards by. */
+enum route_type { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_LOCAL };
+
+struct config_addr {
+	struct fib_addr addr; /* host order; IPv4 in the low 32 bits of .lo */
+	u8 family;            /* FIB_IP4, FIB_IP6; 0 = none */
+	u8 prefix_len;
+};
+
+struct port_cfg {
+	char name[CONFIG_NAME_MAX];
+	char device[64];  /* af_xdp, af_packet, memif, tap, pcap, ring, null, or a PCI address */
+	char args[256];   /* the driver's device arguments, as DPDK spells them */
+	u16 rx_queues;    /* 0 = one a worker where the device can, else 1 */
+	u16 rx_ring, tx_ring;
+	u16 mtu;          /* bytes of the IP packet */
+	bool promiscuous;
+	u32 speed_mbps;   /* 0 = as the device says */
+	const struct config_addr *addresses;
+	u32 n_addresses;
+	u32 line;
+};
+
+struct neighbour_cfg {
+	u16 port_idx;
+	u16 vlan, svlan; /* 802.1Q / 802.1ad ids, 0 = untagged */
+	u8 mac[6];
+	struct config_addr addr;
+	u32 line;
+};
+
+struct path_cfg {
+	struct config_addr gateway; /* family 0 = on link */
+	u16 port_idx;               /* UINT16_MAX: by the connected prefix that covers the gateway */
+	u16 vlan, svlan;
+	u32 weight;
+};
+
+struct route_cfg {
+	struct fib_prefix prefix;
+	enum route_type type;
+	const struct path_cfg *paths;
+	u32 n_paths;
+	u32 line;
+};
+
+struct route_file_cfg {
+	char name[CONFIG_NAME_MAX];
+	const char *path; /* absolute */
+	u32 line;
+};
+
+struct dwcp_config {
+	const char *path; /* of the file itself, absolute */
+	u64 hash;         /* XXH3 of the file's bytes */
+
+	struct {
+		char name[64];
+		const char *state_dir, *run_dir;
+	} node;
+
+	struct {
+		u16 workers[CONFIG_MAX_WORKERS]; /* CPU ids; may repeat */
+		u32 n_workers;
+		s32 control_cpu; /* -1 = any */
+		enum config_idle idle;
+		char file_prefix[32];
+		struct {
+			enum config_huge huge_pages;
+			u32 size_mb;
+			u32 mbufs; /* 0 = by rings */
+			u32 mbuf_bytes;
+		} memory;
+		struct {
+			u32 memory_max_mb;
+			bool lock;
+			u32 store_interval_s; /* least time between two writes of the generation to disk */
+		} tables;
+		u32 sample_shift; /* one burst in 2^n is timed */
+	} dataplane;
+
+	struct {
+		u32 coalesce_ms;  /* changes that arrive within this are published together */
+		u32 chunk_kb;     /* segment size of published tables */
+		s32 socket_gid;   /* group that may use the API socket, -1 = root and our own uid only */
+	} agent;
+
+	const struct port_cfg *ports;
+	u32 n_ports;
+	const struct neighbour_cfg *neighbours;
+	u32 n_neighbours;
+	const struct route_cfg *routes;
+	u32 n_routes;
+	const struct route_file_cfg *route_files;
+	u32 n_route_files;
+};
+
+/* All errors of one load, each "file:line: key: what was expected". */
+struct config_errors {
+	char **text; /* [n] heap strings */
+	u32 n, cap;
+};
+
+/**
+ * config_load() - parse and check a file.
+ * @path: borrowed. @ret_cfg: owned by the caller on success. @errors: appended; all schema errors at once, a syntax
+ * error alone. Nothing is printed.
+ * Thread: any. Return: 0, -EINVAL (see errors), -ENOENT/-EACCES/… (one error says so), -ENOMEM.
+ */
+int config_load(const char *path, struct dwcp_config **ret_cfg, struct config_errors *errors);
+/** config_parse() - the same from memory; relative paths resolve against @dir. */
+int config_parse(const char *text, size_t len, const char *name, const char *dir, struct dwcp_config **ret_cfg,
+		 struct config_errors *errors);
+void config_free(struct dwcp_config *cfg);
+void config_errors_fini(struct config_errors *e);
+void config_errors_add(struct config_errors *e, const char *fmt, ...) dwcp_printf(2, 3);
+
+/** config_print() - the effective configuration with defaults filled in, in the file's own syntax. */
+int config_print(const struct dwcp_config *cfg, FILE *out);
+/** config_reference() - every key with unit, range, default and help, as a commented file (configs/reference.conf). */
+int config_reference(FILE *out);
+
+enum config_change { CONFIG_KEPT, CONFIG_APPLIED, CONFIG_NEEDS_RESTART };
+
+struct config_diff_row {
+	const char *section; /* "ports", "dataplane.memory", "routes", … */
+	enum config_change change;
+};
+
+/** config_diff() - what a reload from @from to @to means, a row a section. @ret_rows: [cap]. Return: rows. */
+u32 config_diff(const struct dwcp_config *from, const struct dwcp_config *to, struct config_diff_row *ret_rows,
+		u32 cap);
+
+int config_port_idx(const struct dwcp_config *cfg, const char *name); /* or -ENOENT */
+
+/* ---- route files: one route a line, in the syntax of ip-route(8) ---------------------------------------- */
+
+struct route_list {
+	struct route_cfg *routes; /* [n] */
+	u64 n, cap;
+	struct path_cfg *paths;   /* arena of all paths; routes[i].paths point into it after loading */
+	u64 n_paths, cap_paths;
+};
+
+/**
+ * route_file_load() - read a route file whole, or nothing of it.
+ * Lines: `PREFIX via ADDR [dev PORT] [vlan N] [svlan N] [weight N]`, `PREFIX dev PORT`, `default via …`,
+ * `PREFIX nexthop via ADDR [dev PORT] [weight N] nexthop via …`, `blackhole|unreachable|prohibit PREFIX`,
+ * optional `vrf N` before the first nexthop; `#` starts a comment.
+ * @errors: each bad line with its number and what was expected; the first 20, then a count.
+ * Return: 0, -EINVAL, -errno of reading, -ENOMEM.
+ */
+int route_file_load(const char *path, const struct dwcp_config *cfg, struct route_list *ret_list,
+		    struct config_errors *errors);
+int route_file_parse(const char *text, size_t len, const char *name, const struct dwcp_config *cfg,
+		     struct route_list *ret_list, struct config_errors *errors);
+void route_list_fini(struct route_list *l);
+
+/* ---- text forms ------------------------------------------------------------------------------------------ */
+
+#define ADDR_TEXT_MAX 64
+int addr_parse(const char *text, struct fib_addr *ret_addr, u8 *ret_family);
+int prefix_parse(const char *text, struct fib_prefix *ret_prefix); /* vrf = 0; host bits set → -EINVAL */
+int mac_parse(const char *text, u8 ret_mac[6]);
+const char *addr_format(u8 family, const struct fib_addr *a, char *buf, size_t len);
+const char *prefix_format(const struct fib_prefix *p, char *buf, size_t len);
+const char *mac_format(const u8 mac[6], char *buf, size_t len);
+const char *route_type_name(enum route_type t);
