@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * abi/stats.h - the stats page: a memfd made by the dataplane, sealed against shrinking, growing and foreign writing.
+ *
+ * Written by: the dataplane; each worker its own block, the control thread the header and the port blocks.
+ * Read by: the agent, the dataplane's own socket, tests. Layout: dwcp_stats_hdr, then n_workers dwcp_stats_worker,
+ * then n_ports dwcp_stats_port. All counters only grow; a restart of the dataplane changes `incarnation`.
+ *
+ * Accounting, exact for each worker whenever it is quiescent (one burst later, all columns have moved):
+ *     sum(port.rx) + from_host + originated = sum(port.tx) + to_host + sum(drop) + queued
+ */
+#pragma once
+
+#include <dwcp/base.h>
+#include <dwcp/drop_reasons.h>
+
+#define DWCP_STATS_MAGIC   0x5441545350435744ull /* "DWCPSTAT" */
+#define DWCP_STATS_VERSION 1
+
+#define DWCP_STATS_MAX_PORTS 64
+#define DWCP_STATS_N_BUCKETS 128
+
+/* The stages of the path, in its order; a stage without code yet keeps its place. */
+#define DWCP_STAGES(X) \
+	X(RX, "rx") \
+	X(PARSE, "parse") \
+	X(SCREEN, "screen") \
+	X(GUARD, "guard") \
+	X(CLASSIFY, "classify") \
+	X(STEER, "steer") \
+	X(ROUTE, "route") \
+	X(REWRITE, "rewrite") \
+	X(SHAPE, "shape") \
+	X(TX, "tx")
+
+enum dwcp_stage {
+#define X(name, text) DWCP_STAGE_##name,
+	DWCP_STAGES(X)
+#undef X
+	DWCP_STAGE_N
+};
+
+/* Log-linear: 8 buckets an octave from 16 cycles up; bucket of v: see dwcp_hist_bucket(). */
+struct dwcp_hist {
+	u64 bucket[DWCP_STATS_N_BUCKETS];
+};
+
+dwcp_inline u32 dwcp_hist_bucket(u64 v)
+{
+	u32 octave, sub;
+
+	if (v < 16)
+		return 0;
+	octave = 63 - (u32)__builtin_clzll(v);
+	sub = (u32)(v >> (octave - 3)) & 7;
+	octave = (octave - 4) * 8 + sub;
+	return octave < DWCP_STATS_N_BUCKETS ? octave : DWCP_STATS_N_BUCKETS - 1;
+}
+
+/* Smallest value that falls into a bucket. */
+dwcp_inline u64 dwcp_hist_floor(u32 bucket)
+{
+	return bucket == 0 ? 0 : (u64)(8 + (bucket & 7)) << (bucket / 8 + 1);
+}
+
+struct dwcp_stats_hdr {
+	/* written by: control thread, before the page is shown to anyone; read by: all */
+	u64 magic;
+	u32 version;
+	u32 header_bytes, worker_bytes, port_bytes; /* strides */
+	u32 n_workers, n_ports;
+	u32 n_drop_reasons, n_stages;
+	u64 tsc_hz;
+	u64 incarnation; /* random at each start */
+	u64 started_unix_ns;
+	u32 pid;
+	u32 reserved0;
+	u8 pad0[DWCP_SHARED_LINE - 72];
+
+	/* written by: control thread; read by: all */
+	u64 generation; /* adopted; 0 = none */
+	u64 generation_created_unix_ns;
+	u64 adopted_unix_ns;
+	u64 adoptions, refusals;
+	u64 mapped_bytes;  /* segments of live and of retiring generations, once each */
+	u64 staged_bytes;  /* segments received and in no generation */
+	u64 stored_generation, stored_unix_ns; /* on disk */
+	u64 heartbeat_ns; /* CLOCK_MONOTONIC */
+	u64 huge_segments;
+	u8 pad1[DWCP_SHARED_LINE - 88];
+} dwcp_aligned(DWCP_SHARED_LINE);
+
+/* Per worker and port: who received and sent what. */
+struct dwcp_stats_io {
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
+struct dwcp_stats_worker {
+	/* written by: this worker at the end of each burst; read by: all */
+	u64 heartbeat; /* loop iterations */
+	u64 bursts, packets;
+	u64 generation;    /* the one the last burst was run with */
+	u64 sleeps, sleep_ns;
+	u64 from_host, to_host, originated, queued;
+	u64 max_gap_ns;    /* longest time between two polls, since the last reset by an event */
+	u64 gaps;          /* polls that came more than gap_threshold late */
+	u64 events_lost;   /* event ring was full */
+	u32 cpu, lcore;
+	u8 pad0[DWCP_SHARED_LINE - 112];
+
+	u64 drop[DWCP_DROP_REASONS_MAX];
+
+	/* sampled: one burst in 2^sample_shift */
+	u64 sampled_bursts, sampled_packets;
+	u64 stage_cycles[16];
+	u8 pad1[DWCP_SHARED_LINE - 16];
+	struct dwcp_hist latency; /* cycles from rx to tx of a burst */
+	struct dwcp_hist gap;     /* ns between two polls */
+
+	struct dwcp_stats_io port[DWCP_STATS_MAX_PORTS];
+} dwcp_aligned(DWCP_SHARED_LINE);
+
+struct dwcp_stats_port {
+	/* written by: control thread, once a second; read by: all */
+	char name[32];
+	char device[64];
+	u32 up;
+	u32 speed_mbps;
+	u16 mtu, n_rx_queues, n_tx_queues, reserved0;
+	u8 mac[6];
+	u8 reserved1[2];
+	u64 link_changes;
+	/* what the device itself says (rte_eth_stats) */
+	u64 hw_rx_packets, hw_rx_bytes, hw_rx_missed, hw_rx_errors, hw_rx_nombuf, hw_tx_packets, hw_tx_bytes,
+		hw_tx_errors;
+	u8 pad[256 - 192];
+} dwcp_aligned(DWCP_SHARED_LINE);
+
+_Static_assert(sizeof(struct dwcp_stats_hdr) == 2 * DWCP_SHARED_LINE, "abi");
+_Static_assert(offsetof(struct dwcp_stats_hdr, generation) == DWCP_SHARED_LINE, "abi");
+_Static_assert(offsetof(struct dwcp_stats_worker, drop) == DWCP_SHARED_LINE, "abi");
+_Static_assert(sizeof(struct dwcp_stats_worker) % DWCP_SHARED_LINE == 0, "abi");
+_Static_assert(sizeof(struct dwcp_stats_port) == 256, "abi");
+_Static_assert(DWCP_STAGE_N <= 16, "abi");
+
+/* Where things are; @base is the mapping. */
+dwcp_inline struct dwcp_stats_worker *dwcp_stats_worker_at(void *base, u32 i)
+{
+	struct dwcp_stats_hdr *h = base;
+
+	return (void *)((u8 *)base + h->header_bytes + (size_t)i * h->worker_bytes);
+}
+
+dwcp_inline struct dwcp_stats_port *dwcp_stats_port_at(void *base, u32 i)
+{
+	struct dwcp_stats_hdr *h = base;
+
+	return (void *)((u8 *)base + h->header_bytes + (size_t)h->n_workers * h->worker_bytes +
+			(size_t)i * h->port_bytes);
+}
