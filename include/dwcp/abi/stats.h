@@ -18,7 +18,7 @@
 #define DWCP_STATS_VERSION 1
 
 #define DWCP_STATS_MAX_PORTS 64
-#define DWCP_STATS_N_BUCKETS 128
+#define DWCP_STATS_N_BUCKETS 192
 
 /* The stages of the path, in its order; a stage without code yet keeps its place. */
 #define DWCP_STAGES(X) \

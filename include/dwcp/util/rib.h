@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rib.h - from routes, ports and neighbours to a generation: the table builder.
+ *
+ * Holds every route of every source, picks the best a prefix, interns path sets as next hops and ECMP groups with ids
+ * that are never reused, and keeps the FIB. rib_publish() brings the arrays up to date and seals only the chunks that
+ * changed. One thread (the agent's builder thread, or the CLI's main). No sockets, no logging.
+ */
+#pragma once
+
+#include <dwcp/abi/tables.h>
+#include <dwcp/base.h>
+#include <dwcp/util/config.h>
+#include <dwcp/util/generation.h>
+
+/* Lower wins when two sources have the same prefix. */
+enum rib_source {
+	RIB_LOCAL,     /* the router's own addresses */
+	RIB_CONNECTED, /* prefixes of ports, host routes of neighbours */
+	RIB_STATIC,    /* configuration */
+	RIB_API,       /* added by an operator */
+	RIB_KERNEL,    /* mirrored (later) */
+	RIB_FILE,      /* route files, in the order of the configuration: RIB_FILE + index */
+	RIB_N_SOURCES = RIB_FILE + 32
+};
+
+struct rib;
+
+struct rib_cfg {
+	u32 chunk_bytes; /* of published sections */
+	bool huge;       /* seal into 2 MB pages where there are some */
+};
+
+struct rib *rib_create(const struct rib_cfg *cfg);
+void rib_free(struct rib *r);
+
+/**
+ * rib_configure() - ports, addresses and neighbours from the configuration: local and connected routes, adjacencies.
+ * Replaces what an earlier call set; path sets whose neighbour changed are rewritten in place.
+ */
+int rib_configure(struct rib *r, const struct dwcp_config *cfg);
+
+/** rib_route_set() - add or replace the route of one source. Return: 0, -EINVAL (gateway not reachable on any port), -ENOMEM. */
+int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route);
+/** rib_route_del() - Return: 0, -ENOENT. */
+int rib_route_del(struct rib *r, u8 source, const struct fib_prefix *prefix);
+/**
+ * rib_source_replace() - replace all routes of a source by a list, changing only what differs.
+ * @ret_rejected: how many could not be used (their gateway is on no port), 0 otherwise.
+ */
+int rib_source_replace(struct rib *r, u8 source, const struct route_cfg *routes, u64 n, u64 *ret_rejected);
+
+struct rib_route {
+	struct fib_prefix prefix;
+	u8 source;
+	u8 type; /* enum route_type */
+	u32 nexthop_id;
+	u32 slot;
+	u32 n_paths;
+	struct path_cfg paths[CONFIG_MAX_PATHS];
+	bool resolved; /* every path has a neighbour */
+};
+
+/** rib_lookup() - longest match, as the table will answer. Return: 0, -ENOENT. */
+int rib_lookup(const struct rib *r, u32 vrf, u8 family, const struct fib_addr *a, struct rib_route *ret_route);
+/** rib_each() - best routes in address order from (and after) @from; cb nonzero stops. @from NULL = all. */
+int rib_each(const struct rib *r, const struct fib_prefix *from, int (*cb)(void *arg, const struct rib_route *route),
+	     void *arg);
+u64 rib_count(const struct rib *r, u8 family);
+u64 rib_source_count(const struct rib *r, u8 source, u8 family);
+/** rib_dirty() - has anything changed since the last publish? */
+bool rib_dirty(const struct rib *r);
+
+/* A table ready to be sent: what the manifest names, and which segments are new since the image before. */
+struct table_segment {
+	struct dwcp_segment_desc desc;
+	int fd; /* owned by the rib; valid until the next publish that replaces it */
+	bool fresh;
+};
+
+struct table_image {
+	struct dwcp_manifest *manifest; /* owned by the rib */
+	int manifest_fd;
+	struct table_segment *segments; /* [manifest->n_segments], in its order */
+	u32 n_fresh;
+	u64 fresh_bytes, total_bytes;
+};
+
+/**
+ * rib_publish() - bring the arrays up to date and seal what changed.
+ * @ret_image: borrowed from the rib until the next publish. Fds may be passed over sockets from another thread as long
+ * as no publish runs meanwhile.
+ * Return: 0, -ENOMEM, -ENOSPC (more next hops or chunks than a manifest holds), -errno of memfd.
+ */
+int rib_publish(struct rib *r, const struct manifest_cfg *cfg, const struct table_image **ret_image);
+/** rib_renumber() - give every next hop another slot (tests; compaction): ids stay. */
+int rib_renumber(struct rib *r, u64 seed);
