@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pool.c - see pool.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool.h"
+
+void pool_init(struct pool *p, u32 elem_bytes, u32 chunk_bytes)
+{
+	*p = (struct pool){.elem_bytes = elem_bytes};
+	p->chunk_shift = 31 - __builtin_clz(chunk_bytes / elem_bytes);
+}
+
+void pool_fini(struct pool *p)
+{
+	free(p->mem);
+	free(p->next);
+	free(p->chunk);
+}
+
+static void chunk_clear(struct pool_chunk *c)
+{
+	*c = (struct pool_chunk){.dirty = 1};
+	memset(c->head, 0xff, sizeof(c->head));
+}
+
+void pool_reset(struct pool *p)
+{
+	for (u32 i = 0; i < p->n_chunk; i++)
+		chunk_clear(&p->chunk[i]);
+	p->n = 0;
+	p->n_free = 0;
+	p->n_chunk = 0;
+	p->cur = 0;
+}
+
+/* Each array is replaced on its own, so that a failure half-way leaves a pool that still works. */
+static int pool_reserve(struct pool *p, u64 n)
+{
+	u64 cap = p->cap ? p->cap : 64;
+	u64 n_chunk;
+	void *mem;
+
+	if (n <= p->cap)
+		return 0;
+	while (cap < n)
+		cap += cap / 2;
+	if (cap >= POOL_NONE)
+		return -1;
+	mem = realloc(p->mem, cap * p->elem_bytes);
+	if (!mem)
+		return -1;
+	p->mem = mem;
+	mem = realloc(p->next, cap * sizeof(*p->next));
+	if (!mem)
+		return -1;
+	p->next = mem;
+	n_chunk = DWCP_DIV_UP(cap, 1ull << p->chunk_shift);
+	mem = realloc(p->chunk, n_chunk * sizeof(*p->chunk));
+	if (!mem)
+		return -1;
+	p->chunk = mem;
+	p->cap = cap;
+	return 0;
+}
+
+static void mark_dirty(struct pool *p, u32 base, u32 n)
+{
+	for (u32 c = base >> p->chunk_shift; c <= (base + n - 1) >> p->chunk_shift; c++)
+		p->chunk[c].dirty = 1;
+}
+
+u32 pool_extend(struct pool *p, u32 n)
+{
+	u32 base = p->n;
+
+	if (pool_reserve(p, (u64)base + n) != 0)
+		return POOL_NONE;
+	memset(pool_at(p, base), 0, (size_t)n * p->elem_bytes);
+	p->n += n;
+	while ((u64)p->n_chunk << p->chunk_shift < p->n)
+		chunk_clear(&p->chunk[p->n_chunk++]);
+	mark_dirty(p, base, n);
+	return base;
+}
+
+void pool_release(struct pool *p, u32 base, u32 n)
+{
+	struct pool_chunk *c = &p->chunk[base >> p->chunk_shift];
+
+	p->next[base] = c->head[n - 1];
+	c->head[n - 1] = base;
+	c->sizes |= 1ull << (n - 1);
+	c->n_free += n;
+	p->n_free += n;
+}
+
+static u32 chunk_take(struct pool *p, struct pool_chunk *c, u32 n)
+{
+	u64 fits = c->sizes >> (n - 1) << (n - 1);
+	u32 size = __builtin_ctzll(fits) + 1;
+	u32 base = c->head[size - 1];
+
+	c->head[size - 1] = p->next[base];
+	if (c->head[size - 1] == POOL_NONE)
+		c->sizes &= ~(1ull << (size - 1));
+	c->n_free -= size;
+	p->n_free -= size;
+	if (size > n)
+		pool_release(p, base + n, size - n);
+	return base;
+}
+
+static bool chunk_fits(const struct pool *p, u32 i, u32 n)
+{
+	return i < p->n_chunk && p->chunk[i].sizes >> (n - 1);
+}
+
+/* The fullest choice for what comes next is the emptiest chunk. */
+static u32 best_chunk(const struct pool *p, u32 n)
+{
+	u32 best = POOL_NONE;
+
+	for (u32 i = 0; i < p->n_chunk; i++) {
+		if (!chunk_fits(p, i, n))
+			continue;
+		if (best == POOL_NONE || p->chunk[i].n_free > p->chunk[best].n_free)
+			best = i;
+	}
+	return best;
+}
+
+u32 pool_alloc(struct pool *p, u32 n)
+{
+	if (chunk_fits(p, p->cur, n))
+		return chunk_take(p, &p->chunk[p->cur], n);
+	if (p->n_free > p->n / 16) {
+		u32 best = best_chunk(p, n);
+
+		if (best != POOL_NONE) {
+			p->cur = best;
+			return chunk_take(p, &p->chunk[best], n);
+		}
+	}
+	return pool_extend(p, n);
+}
+
+void pool_write(struct pool *p, u32 base, const void *src, u32 n)
+{
+	void *dst = pool_at(p, base);
+	size_t bytes = (size_t)n * p->elem_bytes;
+
+	if (memcmp(dst, src, bytes) == 0)
+		return;
+	memcpy(dst, src, bytes);
+	mark_dirty(p, base, n);
+}
