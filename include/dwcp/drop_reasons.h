@@ -25,7 +25,7 @@
 	X(IP4_OPTION,          "option list is malformed") \
 	X(IP4_SOURCE_ROUTE,    "source-route option (RFC 7126: drop)") \
 	X(IP4_FRAGMENT,        "fragment is impossible: past 65,535 bytes, empty, or not a multiple of 8") \
-	X(IP4_SOURCE,          "source can't be a host: multicast, loopback, 0/8 or broadcast") \
+	X(IP4_SOURCE,          "source can't be a host: multicast, loopback, 0/8, broadcast; or link-local, forwarded") \
 	X(IP4_DESTINATION,     "destination not forwardable: 0/8, loopback, multicast, link-local or 240/4") \
 	X(IP4_TTL,             "TTL ran out") \
 	/* IPv6 (RFC 8200) */ \
@@ -35,10 +35,10 @@
 	X(IP6_EXTENSION,       "extension header chain runs past the packet") \
 	X(IP6_EXTENSION_ORDER, "hop-by-hop header not first") \
 	X(IP6_EXTENSION_COUNT, "more than 8 extension headers") \
-	X(IP6_OPTION,          "hop-by-hop or destination option is malformed") \
+	X(IP6_OPTION,          "hop-by-hop or destination option is malformed, or more than 64 of them") \
 	X(IP6_ROUTING_0,       "type 0 routing header (RFC 5095: drop)") \
 	X(IP6_FRAGMENT,        "fragment is impossible: past 65,535 bytes, empty, or not a multiple of 8") \
-	X(IP6_SOURCE,          "source can't be a host: multicast or loopback") \
+	X(IP6_SOURCE,          "source can't be a host: multicast, loopback; or unspecified or link-local, forwarded") \
 	X(IP6_DESTINATION,     "destination not forwardable: unspecified, loopback, multicast or link-local") \
 	X(IP6_HOP_LIMIT,       "hop limit ran out") \
 	/* transport: the first fragment must hold what a firewall behind us would need */ \
@@ -48,7 +48,7 @@
 	X(UDP_TRUNCATED,       "packet ends inside the UDP header") \
 	X(UDP_LENGTH,          "UDP length below 8 or past the packet") \
 	X(ICMP_TRUNCATED,      "packet ends inside the ICMP header") \
-	X(TINY_FRAGMENT,       "first fragment does not hold the transport header (RFC 1858)") \
+	X(TINY_FRAGMENT,       "first fragment lacks the transport header, or a later one overwrites it (RFC 1858)") \
 	/* route */ \
 	X(NO_ROUTE,            "no route covers the destination") \
 	X(BLACKHOLE,           "blackhole route") \

@@ -12,13 +12,13 @@
 enum pkt_flag {
 	PKT_IP4 = 1 << 0,
 	PKT_IP6 = 1 << 1,
-	PKT_FRAGMENT = 1 << 2,       /* any fragment, first included: ports are not hashed. Not: IPv6 atomic fragments */
+	PKT_FRAGMENT = 1 << 2,	     /* any fragment, first included; not IPv6 "atomic" ones */
 	PKT_LATER_FRAGMENT = 1 << 3, /* has no transport header */
-	PKT_OPTIONS = 1 << 4,        /* IPv4 options or IPv6 extension headers */
-	PKT_L4 = 1 << 5,             /* src_port/dst_port are valid (ICMP echo: identifier in both) */
+	PKT_OPTIONS = 1 << 4,	     /* IPv4 options or IPv6 extension headers */
+	PKT_L4 = 1 << 5,	     /* ports are valid (ICMP echo: identifier in both) */
 	PKT_DONT_FRAGMENT = 1 << 6,  /* IPv4 DF; every IPv6 packet */
-	PKT_LINK_LOCAL = 1 << 7,     /* link-local source (both families): never forwarded off its link */
-	PKT_ICMP_ERROR = 1 << 8,     /* inner_offset is valid: a whole quoted IP header and 8 bytes behind it */
+	PKT_LINK_LOCAL = 1 << 7,     /* link-local source, both families: never forwarded */
+	PKT_ICMP_ERROR = 1 << 8,     /* inner_offset: a whole quoted IP header + 8 bytes */
 };
 
 /* VERDICT_DROP_BASE + drop_reason: one integer says what becomes of a packet. */
@@ -39,11 +39,11 @@ struct pkt {
 	u16 l4_offset; /* what follows the IP header and its options or extension headers */
 	u16 reserved0;
 	u16 src_port, dst_port; /* host order; 0 without PKT_L4 */
-	u8 protocol; /* transport, behind the extension headers; of a later fragment: as its fragment header says */
+	u8 protocol; /* behind the extension headers; later fragment: as its fragment header says */
 	u8 ttl;
 	u8 dscp_ecn;
 	u8 tcp_flags;
-	u16 vlan, svlan; /* ids of the tags: of one tag .vlan, of two .svlan is the outer; 0 = none or priority tag */
+	u16 vlan, svlan; /* tag ids; .svlan is the outer of two; 0 = none or priority tag */
 	u8 n_tags;
 	u8 icmp_type;
 	u16 inner_offset; /* ICMP error: the quoted IP header */
@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct pkt) == 64, "one cache line a packet");
 /* What the port tells parse: nothing here changes while the port runs. */
 struct parse_cfg {
 	u8 mac[6];
-	bool promiscuous;       /* accept frames for any unicast MAC (capture to capture, tests) */
+	bool promiscuous;	/* accept frames for any unicast MAC (capture to capture, tests) */
 	bool checksum_verified; /* the NIC has checked the IPv4 header checksum of this packet */
 };
 

@@ -97,7 +97,8 @@ dwcp_inline void parse_clear(struct pkt *p)
 }
 
 /* An untagged frame of ≥ 42 bytes that begins an IPv4 header of 5 words. False: let parse_packet_slow() say. */
-dwcp_inline bool parse_ip4_fast(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, struct pkt *p)
+dwcp_inline bool parse_ip4_fast(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
+				struct pkt *p)
 {
 	const u8 *ip = frame + ETH_HDR_BYTES;
 	u32 seg = seg_len - ETH_HDR_BYTES;
@@ -111,8 +112,8 @@ dwcp_inline bool parse_ip4_fast(const struct parse_cfg *cfg, const u8 *frame, u3
 
 	if (dwcp_unlikely((ip[9] != IP_PROTO_UDP) & !is_tcp))
 		return false;
-	if (dwcp_unlikely((ip_len > seg) | (ip_len < IP4_HDR_BYTES + need) | ((frag & 0x3fff) != 0) |
-			  odd_source))
+	if (dwcp_unlikely((ip_len > seg) | (ip_len < IP4_HDR_BYTES + need) |
+			  ((frag & 0x3fff) != 0) | odd_source))
 		return false;
 	if (dwcp_unlikely(!cfg->checksum_verified && !ip4_checksum_ok_20(ip)))
 		return false;
@@ -145,8 +146,8 @@ dwcp_inline bool parse_ip6_fast(const u8 *frame, u32 seg_len, struct pkt *p)
 
 	if (dwcp_unlikely((ip[6] != IP_PROTO_UDP) & !is_tcp))
 		return false;
-	if (dwcp_unlikely((ip_len > seg) | (ip_len < IP6_HDR_BYTES + need) | (src_hi >> 56 == 0xff) |
-			  (src_hi == 0)))
+	if (dwcp_unlikely((ip_len > seg) | (ip_len < IP6_HDR_BYTES + need) |
+			  (src_hi >> 56 == 0xff) | (src_hi == 0)))
 		return false;
 
 	p->dst.hi = be64_load(ip + 24);
@@ -166,10 +167,11 @@ dwcp_inline bool parse_ip6_fast(const u8 *frame, u32 seg_len, struct pkt *p)
 }
 
 /** parse_packet_inline() - parse_packet(), see packet.h. */
-dwcp_inline u32 parse_packet_inline(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, u32 frame_len,
-				    struct pkt *ret_pkt)
+dwcp_inline u32 parse_packet_inline(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
+				    u32 frame_len, struct pkt *ret_pkt)
 {
-	if (dwcp_likely(seg_len >= ETH_HDR_BYTES + IP4_HDR_BYTES + UDP_HDR_BYTES && parse_mac_ok(cfg, frame))) {
+	if (dwcp_likely(seg_len >= ETH_HDR_BYTES + IP4_HDR_BYTES + UDP_HDR_BYTES &&
+			parse_mac_ok(cfg, frame))) {
 		/* EtherType, version and IHL in one comparison; of IPv6 the version's nibble only. */
 		u32 word = be32_load(frame + 12) >> 8;
 

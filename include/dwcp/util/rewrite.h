@@ -21,10 +21,11 @@ struct rewrite_l2 {
 	u8 dmac[6]; /* both MACs are copied as one: keep them together, in this order */
 	u8 smac[6];
 	struct rewrite_tag tag[REWRITE_MAX_TAGS]; /* host order, outermost first */
-	u32 n_tags;                               /* ≤ REWRITE_MAX_TAGS */
+	u32 n_tags;				  /* ≤ REWRITE_MAX_TAGS */
 };
 
-_Static_assert(offsetof(struct rewrite_l2, smac) == 6, "MACs are copied together");
+_Static_assert(offsetof(struct rewrite_l2, smac) == 6 && offsetof(struct rewrite_l2, tag) == 12,
+	       "MACs are copied together");
 
 /** rewrite_ttl() - TTL or hop limit - 1, in the frame. It must be > 1 (pkt_forward_check). */
 dwcp_inline void rewrite_ttl(u8 *frame, const struct pkt *p)
@@ -38,8 +39,8 @@ dwcp_inline void rewrite_ttl(u8 *frame, const struct pkt *p)
 }
 
 /** rewrite_packet_slow() - rewrite_packet() for any tags. */
-u32 rewrite_packet_slow(u8 *frame, u32 headroom_bytes, const struct pkt *p, const struct rewrite_l2 *l2,
-			s32 *ret_delta);
+u32 rewrite_packet_slow(u8 *frame, u32 headroom_bytes, const struct pkt *p,
+			const struct rewrite_l2 *l2, s32 *ret_delta);
 
 /**
  * rewrite_packet() - make a parsed frame ready for its next hop, in place.
@@ -51,14 +52,13 @@ u32 rewrite_packet_slow(u8 *frame, u32 headroom_bytes, const struct pkt *p, cons
  *
  * Return: VERDICT_PASS, or VERDICT_DROP(DROP_NO_HEADROOM) with the frame untouched.
  */
-dwcp_inline u32 rewrite_packet(u8 *frame, u32 headroom_bytes, const struct pkt *p, const struct rewrite_l2 *l2,
-			       s32 *ret_delta)
+dwcp_inline u32 rewrite_packet(u8 *frame, u32 headroom_bytes, const struct pkt *p,
+			       const struct rewrite_l2 *l2, s32 *ret_delta)
 {
 	if (dwcp_unlikely(p->n_tags | l2->n_tags))
 		return rewrite_packet_slow(frame, headroom_bytes, p, l2, ret_delta);
 	rewrite_ttl(frame, p);
-	memcpy(frame, l2->dmac, 8);
-	memcpy(frame + 8, l2->dmac + 8, 4);
+	memcpy(frame, l2, 12);
 	*ret_delta = 0;
 	return VERDICT_PASS;
 }
