@@ -147,11 +147,19 @@ u32 pool_alloc(struct pool *p, u32 n)
 
 void pool_write(struct pool *p, u32 base, const void *src, u32 n)
 {
-	void *dst = pool_at(p, base);
-	size_t bytes = (size_t)n * p->elem_bytes;
+	const u8 *from = src;
 
-	if (memcmp(dst, src, bytes) == 0)
-		return;
-	memcpy(dst, src, bytes);
-	mark_dirty(p, base, n);
+	while (n > 0) {
+		u32 c = base >> p->chunk_shift;
+		u32 part = DWCP_MIN(n, ((c + 1) << p->chunk_shift) - base);
+		size_t bytes = (size_t)part * p->elem_bytes;
+
+		if (memcmp(pool_at(p, base), from, bytes) != 0) {
+			memcpy(pool_at(p, base), from, bytes);
+			p->chunk[c].dirty = 1;
+		}
+		base += part;
+		from += bytes;
+		n -= part;
+	}
 }

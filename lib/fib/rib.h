@@ -15,16 +15,17 @@
 #include <dwcp/base.h>
 #include <dwcp/util/fib.h>
 
-#define RIB_STRIDE DWCP_FIB_STRIDE
-#define RIB_SLICES (1u << RIB_STRIDE)
-#define RIB_NONE   0xffffffffu
+#define RIB_STRIDE     DWCP_FIB_STRIDE
+#define RIB_SLICES     (1u << RIB_STRIDE)
+#define RIB_NONE       0xffffffffu
 /* Depth of the deepest node's parents, and one: (128 - 12) / 6 rounded up. */
 #define RIB_LEVELS_MAX 22
 
 enum rib_flag {
 	RIB_LIVE = 1,
 	RIB_PENDING = 2, /* is on the pending list */
-	RIB_KIDS = 4,    /* the set of children changed */
+	RIB_KIDS = 4,	 /* the set of children changed */
+	RIB_FRESH = 8,	 /* has a place in the FIB, but nothing in it yet */
 };
 
 struct rib_node {
@@ -65,7 +66,7 @@ struct rib_table {
 	u32 *eff;      /* [1 << direct_bits] slot of the longest top prefix, as last rendered */
 	u32 *kid;      /* [1 << direct_bits] node id, 0: none */
 	struct u32_vec pending; /* heap positions to render */
-	u64 pending_span;       /* direct entries they cover */
+	u64 pending_span;	/* direct entries they cover */
 };
 
 struct rib {
@@ -92,6 +93,7 @@ int rib_match(const struct rib *r, u32 vrf, u8 family, const struct fib_addr *a,
 int rib_each(const struct rib *r, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
 	     void *arg);
 int rib_mark(struct rib *r, u32 id);
+void rib_table_free(struct rib_table *t);
 
 dwcp_inline bool rib_top_has(const struct rib_table *t, u32 pos)
 {

@@ -18,16 +18,16 @@
 
 #include <dwcp/base.h>
 
-#define DWCP_FIB_VERSION 1
+#define DWCP_FIB_VERSION	 1
 
-#define DWCP_FIB_NODE            0x80000000u /* in a direct entry: the rest is a node's index */
-#define DWCP_FIB_STRIDE          6
+#define DWCP_FIB_NODE		 0x80000000u /* in a direct entry: the rest is a node's index */
+#define DWCP_FIB_STRIDE		 6
 #define DWCP_FIB_DIRECT_BITS_MAX 24
 
 /* Sorted by (vrf, family); unused entries, if any, last. */
 struct dwcp_fib_root {
 	u32 vrf;
-	u8 family;      /* 4 or 6; 0 = unused entry */
+	u8 family;	/* 4 or 6; 0 = unused entry */
 	u8 direct_bits; /* 1 … DWCP_FIB_DIRECT_BITS_MAX */
 	u16 reserved0;
 	u32 direct_base; /* first entry in `direct`; 1 << direct_bits entries follow */
@@ -36,7 +36,7 @@ struct dwcp_fib_root {
 
 struct dwcp_fib_node {
 	u64 child_bits; /* bit v: slice v continues in a child node */
-	u64 leaf_bits;  /* bit v: a new leaf begins at slice v; bit 0 is never set */
+	u64 leaf_bits;	/* bit v: a new leaf begins at slice v; bit 0 is never set */
 	u32 child_base;
 	u32 leaf_base;
 	u64 reserved;

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * check.c - validates chunks that somebody else wrote. Control threads.
+ *
+ * The dataplane trusts nothing but what is checked here: a chunk is judged by its own bytes, and what its
+ * elements refer to is summed up in fib_facts, which are compared with the sizes of the arrays once all chunks
+ * are known. Sums are made in 64 bits, so they can't wrap into range.
+ */
+#include <string.h>
+
+#include "check.h"
+#include <dwcp/util/fib.h>
+
+static u64 max_u64(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
+
+static const char *root_check(const struct dwcp_fib_root *r, struct fib_facts *f)
+{
+	static const struct dwcp_fib_root unused;
+
+	if (!FIB_CHECK(FIB_CHECK_ROOT_RESERVED, !r->reserved0 && !r->reserved1))
+		return "fib_root_reserved";
+	if (r->family == 0)
+		return FIB_CHECK(FIB_CHECK_ROOT_UNUSED, memcmp(r, &unused, sizeof(*r)) == 0)
+			       ? NULL
+			       : "fib_root_unused";
+	if (!FIB_CHECK(FIB_CHECK_ROOT_FAMILY, r->family == FIB_IP4 || r->family == FIB_IP6))
+		return "fib_root_family";
+	if (!FIB_CHECK(FIB_CHECK_ROOT_BITS,
+		       r->direct_bits >= 1 && r->direct_bits <= DWCP_FIB_DIRECT_BITS_MAX))
+		return "fib_root_bits";
+	f->need_direct = max_u64(f->need_direct, r->direct_base + (1ull << (r->direct_bits & 63)));
+	return NULL;
+}
+
+/* Strictly ascending, unused entries last. */
+static bool root_ordered(const struct dwcp_fib_root *a, const struct dwcp_fib_root *b)
+{
+	if (!b->family)
+		return true;
+	if (!a->family)
+		return false;
+	return a->vrf < b->vrf || (a->vrf == b->vrf && a->family < b->family);
+}
+
+static const char *roots_check(const struct dwcp_fib_root *r, size_t n, struct fib_facts *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *why = root_check(&r[i], f);
+
+		if (why)
+			return why;
+		if (i && !FIB_CHECK(FIB_CHECK_ROOT_ORDER, root_ordered(&r[i - 1], &r[i])))
+			return "fib_root_order";
+	}
+	return NULL;
+}
+
+/* Every value of an entry is safe; what it names is summed up. */
+static void direct_check(const u32 *e, size_t n, struct fib_facts *f)
+{
+	u32 node = 0, slot = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_node = e[i] & DWCP_FIB_NODE;
+		u32 need = is_node ? (e[i] & ~DWCP_FIB_NODE) + 1 : 0;
+		u32 leaf = is_node ? 0 : e[i];
+
+		node = DWCP_MAX(node, need);
+		slot = DWCP_MAX(slot, leaf);
+	}
+	f->need_node = max_u64(f->need_node, node);
+	f->max_slot = DWCP_MAX(f->max_slot, slot);
+}
+
+static const char *node_check(const struct dwcp_fib_node *nd, struct fib_facts *f)
+{
+	u64 child = nd->child_base + (u64)__builtin_popcountll(nd->child_bits);
+	u64 leaf = nd->leaf_base + (u64)__builtin_popcountll(nd->leaf_bits) + 1;
+
+	if (!FIB_CHECK(FIB_CHECK_NODE_RESERVED, !nd->reserved))
+		return "fib_node_reserved";
+	if (!FIB_CHECK(FIB_CHECK_NODE_FIRST, !(nd->leaf_bits & 1)))
+		return "fib_node_first";
+	if (!FIB_CHECK(FIB_CHECK_NODE_CHILD, child <= DWCP_FIB_NODE))
+		return "fib_node_child_overflow";
+	if (!FIB_CHECK(FIB_CHECK_NODE_LEAF, leaf <= UINT32_MAX))
+		return "fib_node_leaf_overflow";
+	if (nd->child_bits)
+		f->need_node = max_u64(f->need_node, child);
+	f->need_leaf = max_u64(f->need_leaf, leaf);
+	return NULL;
+}
+
+static const char *nodes_check(const struct dwcp_fib_node *nd, size_t n, struct fib_facts *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *why = node_check(&nd[i], f);
+
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+static void leaves_check(const u32 *leaf, size_t n, struct fib_facts *f)
+{
+	u32 slot = f->max_slot;
+
+	for (size_t i = 0; i < n; i++)
+		slot = DWCP_MAX(slot, leaf[i]);
+	f->max_slot = slot;
+}
+
+const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
+			    struct fib_facts *facts)
+{
+	static const u8 elem_bytes[FIB_N_ARRAYS] = {
+		[FIB_ROOT] = sizeof(struct dwcp_fib_root),
+		[FIB_DIRECT] = sizeof(u32),
+		[FIB_NODE] = sizeof(struct dwcp_fib_node),
+		[FIB_LEAF] = sizeof(u32),
+	};
+	struct fib_facts f = *facts;
+	const char *why = NULL;
+	size_t n;
+
+	if (!FIB_CHECK(FIB_CHECK_ARRAY, (unsigned int)array < FIB_N_ARRAYS))
+		return "fib_array";
+	if (!FIB_CHECK(FIB_CHECK_LEN, len % elem_bytes[array] == 0))
+		return "fib_chunk_len";
+	n = len / elem_bytes[array];
+	if (array == FIB_ROOT)
+		why = roots_check(bytes, n, &f);
+	else if (array == FIB_DIRECT)
+		direct_check(bytes, n, &f);
+	else if (array == FIB_NODE)
+		why = nodes_check(bytes, n, &f);
+	else
+		leaves_check(bytes, n, &f);
+	if (!why)
+		*facts = f;
+	return why;
+}
+
+const char *fib_facts_check(const struct fib_facts *facts, const struct fib_view *sizes,
+			    u32 n_slots)
+{
+	if (!FIB_CHECK(FIB_CHECK_NEED_DIRECT, facts->need_direct <= sizes->n_direct))
+		return "fib_direct_missing";
+	if (!FIB_CHECK(FIB_CHECK_NEED_NODE, facts->need_node <= sizes->n_node))
+		return "fib_node_missing";
+	if (!FIB_CHECK(FIB_CHECK_NEED_LEAF, facts->need_leaf <= sizes->n_leaf))
+		return "fib_leaf_missing";
+	if (!FIB_CHECK(FIB_CHECK_MAX_SLOT, facts->max_slot < n_slots))
+		return "fib_slot_missing";
+	return NULL;
+}
