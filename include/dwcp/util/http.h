@@ -27,6 +27,7 @@ struct http_response {
 	int status;   /* 200 unless set */
 	json_t *body; /* owned: taken by the server */
 	u64 etag;     /* 0 = none */
+	u32 retry_after_s; /* 0 = none; with 503 */
 };
 
 struct http_route {
@@ -53,6 +54,24 @@ struct http_server;
 /** http_server_open() - Return: 0, -EADDRINUSE (another instance answers there), -EACCES, -errno. */
 int http_server_open(struct event_base *base, const struct http_server_cfg *cfg, struct http_server **ret_server);
 void http_server_close(struct http_server *s); /* unlinks the socket */
+
+/* One request as bytes, however it came. */
+struct http_input {
+	const char *method, *uri; /* uri: path and query, percent-encoded */
+	const char *if_match;     /* header value, or NULL */
+	const void *body;
+	size_t body_len;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+};
+
+/**
+ * http_dispatch() - from the bytes of a request to its response, without any socket: the server's own way in, and the
+ * fuzzer's. @cfg: routes, n_routes, arg and max_body_bytes are used. @ret_rsp: released with http_response_fini().
+ */
+void http_dispatch(const struct http_server_cfg *cfg, const struct http_input *in, struct http_response *ret_rsp);
+void http_response_fini(struct http_response *rsp);
 
 /** http_query() - a parameter of the URL, decoded; NULL = not given. Valid until the response is sent. */
 const char *http_query(const struct http_request *req, const char *name);

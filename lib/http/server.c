@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * server.c - evhttp on a unix socket, bounded in connections, bytes and time.
+ *
+ * evhttp has a timeout for silence only: a client that sends one byte now and then would keep its connection for ever.
+ * So every connection also has a deadline for its next complete request, swept once a second. evhttp does not tell when
+ * it lets go of a connection; the sweep notices by the socket's inode, which no later socket on that fd shares.
+ * One thread: that of the event_base.
+ */
+#include <dwcp/util/http.h>
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "listen.h"
+
+#define SERVER_HEADERS_MAX 16384
+#define SERVER_SWEEP_MS	   1000
+#define SERVER_FULL_MS	   50 /* between sweeps while no connection is accepted */
+/* Past this evhttp answers 413 by itself, without JSON; up to it we read the body and explain. */
+#define SERVER_BODY_SLACK  65536
+
+struct connection {
+	int fd;
+	ino_t inode;
+	time_t since_s; /* of its last complete request, or of its accept */
+};
+
+struct http_server {
+	struct http_server_cfg cfg;
+	char *path;
+	int fd, lock;
+	struct evhttp *http;
+	struct evconnlistener *listener;
+	struct event *sweep, *adopt;
+	struct connection *connections; /* [cap] */
+	struct bufferevent **fresh;	/* accepted, fd not known yet; a reference each */
+	u32 n_connections, n_fresh, cap;
+	bool paused;
+};
+
+static time_t clock_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void sweep_arm(struct http_server *s)
+{
+	u32 ms = s->paused ? SERVER_FULL_MS : SERVER_SWEEP_MS;
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(s->sweep, &tv);
+}
+
+static void accept_pause(struct http_server *s)
+{
+	if (s->paused)
+		return;
+	s->paused = true;
+	evconnlistener_disable(s->listener);
+	sweep_arm(s);
+}
+
+static void accept_failed(struct evconnlistener *l, void *arg)
+{
+	(void)l;
+	accept_pause(arg); /* out of file descriptors: wait until some are back */
+}
+
+static bool connection_alive(const struct connection *c)
+{
+	struct stat st;
+
+	return fstat(c->fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == c->inode;
+}
+
+static void connections_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_server *s = arg;
+	time_t now = clock_s();
+	u32 kept = 0;
+
+	(void)fd, (void)what;
+	for (u32 i = 0; i < s->n_connections; i++) {
+		struct connection *c = &s->connections[i];
+
+		if (!connection_alive(c))
+			continue;
+		if (now - c->since_s > (time_t)s->cfg.timeout_s)
+			shutdown(c->fd, SHUT_RDWR); /* evhttp sees the end and frees it */
+		s->connections[kept++] = *c;
+	}
+	s->n_connections = kept;
+	if (s->paused && kept < s->cfg.max_connections) {
+		s->paused = false;
+		evconnlistener_enable(s->listener);
+	}
+	sweep_arm(s);
+}
+
+static void connection_add(struct http_server *s, int fd)
+{
+	struct stat st;
+
+	if (s->n_connections >= s->cfg.max_connections || fstat(fd, &st) < 0) {
+		shutdown(fd, SHUT_RDWR);
+		return;
+	}
+	s->connections[s->n_connections++] =
+		(struct connection){.fd = fd, .inode = st.st_ino, .since_s = clock_s()};
+}
+
+/* evhttp gives a bufferevent its fd right after connection_new() has returned. */
+static void connections_adopt(evutil_socket_t unused, short what, void *arg)
+{
+	struct http_server *s = arg;
+
+	(void)unused, (void)what;
+	for (u32 i = 0; i < s->n_fresh; i++) {
+		int fd = bufferevent_getfd(s->fresh[i]);
+
+		if (fd >= 0)
+			connection_add(s, fd);
+		bufferevent_decref(s->fresh[i]);
+	}
+	s->n_fresh = 0;
+	if (s->n_connections >= s->cfg.max_connections)
+		accept_pause(s);
+}
+
+static struct bufferevent *connection_new(struct event_base *base, void *arg)
+{
+	struct http_server *s = arg;
+	struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
+	if (!b)
+		return NULL;
+	if (s->n_fresh == s->cap) { /* a batch that large: count the first part of it now */
+		connections_adopt(-1, 0, s);
+	}
+	bufferevent_incref(b);
+	s->fresh[s->n_fresh++] = b;
+	event_active(s->adopt, EV_TIMEOUT, 0);
+	return b;
+}
+
+static void connection_touch(struct http_server *s, int fd)
+{
+	for (u32 i = 0; i < s->n_connections; i++) {
+		if (s->connections[i].fd == fd && connection_alive(&s->connections[i])) {
+			s->connections[i].since_s = clock_s();
+			return;
+		}
+	}
+}
+
+static const char *method_name(enum evhttp_cmd_type cmd)
+{
+	switch (cmd) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	case EVHTTP_REQ_OPTIONS:
+		return "OPTIONS";
+	case EVHTTP_REQ_PATCH:
+		return "PATCH";
+	default:
+		return "?";
+	}
+}
+
+static const char *status_text(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} texts[] = {
+		{200, "OK"},
+		{400, "Bad Request"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{412, "Precondition Failed"},
+		{413, "Payload Too Large"},
+		{422, "Unprocessable Entity"},
+		{428, "Precondition Required"},
+		{500, "Internal Server Error"},
+		{503, "Service Unavailable"},
+		{507, "Insufficient Storage"},
+	};
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(texts); i++) {
+		if (texts[i].status == status)
+			return texts[i].text;
+	}
+	return status < 400 ? "OK" : "Error";
+}
+
+static void text_free(const void *data, size_t len, void *arg)
+{
+	(void)data, (void)len;
+	free(arg);
+}
+
+static void response_send(struct evhttp_request *req, const struct http_response *rsp)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *out = evhttp_request_get_output_buffer(req);
+	char *text = json_dumps(rsp->body, JSON_COMPACT | JSON_ENCODE_ANY);
+	char value[32];
+
+	if (!text) {
+		evhttp_send_error(req, 500, "no memory");
+		return;
+	}
+	evhttp_add_header(headers, "Content-Type", "application/json");
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (rsp->etag) {
+		snprintf(value, sizeof(value), "\"%llu\"", (unsigned long long)rsp->etag);
+		evhttp_add_header(headers, "ETag", value);
+	}
+	if (rsp->retry_after_s) {
+		snprintf(value, sizeof(value), "%u", rsp->retry_after_s);
+		evhttp_add_header(headers, "Retry-After", value);
+	}
+	if (evbuffer_add_reference(out, text, strlen(text), text_free, text) < 0)
+		free(text);
+	evhttp_send_reply(req, rsp->status, status_text(rsp->status), NULL);
+}
+
+static int peer_get(struct evhttp_request *req, struct http_input *in)
+{
+	struct bufferevent *b =
+		evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int fd = bufferevent_getfd(b);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	in->uid = peer.uid;
+	in->gid = peer.gid;
+	in->pid = peer.pid;
+	return fd;
+}
+
+static void request_arrived(struct evhttp_request *req, void *arg)
+{
+	struct http_server *s = arg;
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	struct http_input in = {
+		.method = method_name(evhttp_request_get_command(req)),
+		.uri = evhttp_request_get_uri(req),
+		.if_match = evhttp_find_header(evhttp_request_get_input_headers(req), "If-Match"),
+		.body_len = evbuffer_get_length(body),
+	};
+	struct http_response rsp;
+	int fd = peer_get(req, &in);
+
+	if (fd < 0) {
+		evhttp_send_error(req, 403, "no peer credentials");
+		return;
+	}
+	connection_touch(s, fd);
+	if (in.body_len)
+		in.body = evbuffer_pullup(body, -1);
+	if (in.body_len && !in.body) {
+		evhttp_send_error(req, 500, "no memory");
+		return;
+	}
+	http_dispatch(&s->cfg, &in, &rsp);
+	response_send(req, &rsp);
+	http_response_fini(&rsp);
+}
+
+static int evhttp_start(struct http_server *s, struct event_base *base)
+{
+	struct evhttp_bound_socket *bound;
+
+	s->http = evhttp_new(base);
+	s->adopt = event_new(base, -1, 0, connections_adopt, s);
+	s->sweep = evtimer_new(base, connections_sweep, s);
+	if (!s->http || !s->adopt || !s->sweep)
+		return -ENOMEM;
+	evhttp_set_max_headers_size(s->http, SERVER_HEADERS_MAX);
+	evhttp_set_max_body_size(s->http, (ev_ssize_t)s->cfg.max_body_bytes + SERVER_BODY_SLACK);
+	evhttp_set_timeout(s->http, (int)s->cfg.timeout_s);
+	/* all that evhttp can read: which of them a path takes is the dispatcher's to say */
+	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+						    EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+						    EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+	evhttp_set_bevcb(s->http, connection_new, s);
+	evhttp_set_gencb(s->http, request_arrived, s);
+	bound = evhttp_accept_socket_with_handle(s->http, s->fd);
+	if (!bound)
+		return -ENOMEM;
+	s->fd = -1; /* the listener's from here on */
+	s->listener = evhttp_bound_socket_get_listener(bound);
+	evconnlistener_set_error_cb(s->listener, accept_failed);
+	sweep_arm(s);
+	return 0;
+}
+
+int http_server_open(struct event_base *base, const struct http_server_cfg *cfg,
+		     struct http_server **ret_server)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return -ENOMEM;
+	s->cfg = *cfg;
+	s->cap = cfg->max_connections;
+	s->fd = s->lock = -1;
+	s->path = strdup(cfg->path);
+	s->connections = calloc(s->cap, sizeof(*s->connections));
+	s->fresh = calloc(s->cap, sizeof(struct bufferevent *));
+	if (!s->path || !s->connections || !s->fresh)
+		goto fail;
+	s->cfg.path = s->path;
+	err = listen_open(s->path, cfg->mode, cfg->gid, &s->lock);
+	if (err < 0)
+		goto fail;
+	s->fd = err;
+	err = evhttp_start(s, base);
+	if (err < 0)
+		goto fail;
+	*ret_server = s;
+	return 0;
+fail:
+	http_server_close(s);
+	return err;
+}
+
+void http_server_close(struct http_server *s)
+{
+	if (!s)
+		return;
+	for (u32 i = 0; i < s->n_fresh; i++)
+		bufferevent_decref(s->fresh[i]);
+	if (s->http)
+		evhttp_free(s->http);
+	if (s->adopt)
+		event_free(s->adopt);
+	if (s->sweep)
+		event_free(s->sweep);
+	if (s->lock >= 0)
+		listen_close(s->path, s->fd, s->lock);
+	free(s->connections);
+	free(s->fresh);
+	free(s->path);
+	free(s);
+}
