@@ -15,11 +15,14 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "dispatch.h"
+
 #define DISPATCH_PATH_MAX 256 /* of what is compared and shown; longer paths are unknown ones */
 #define DISPATCH_NEAR	  3
 
 struct request_private {
 	struct evkeyvalq query;
+	struct http_deferred *deferred;
 };
 
 void http_error(struct http_response *rsp, int status, const char *code, const char *hint,
@@ -44,6 +47,46 @@ void http_response_fini(struct http_response *rsp)
 {
 	json_decref(rsp->body);
 	rsp->body = NULL;
+	if (rsp->deferred)
+		rsp->deferred->abandoned = true;
+	rsp->deferred = NULL;
+}
+
+struct http_deferred *http_defer(const struct http_request *req)
+{
+	struct request_private *p = req->private;
+
+	if (!p->deferred)
+		p->deferred = calloc(1, sizeof(*p->deferred));
+	return p->deferred;
+}
+
+void http_complete(struct http_deferred *d, struct http_response *rsp)
+{
+	if (!rsp->status)
+		rsp->status = 200;
+	if (!rsp->body)
+		http_error(rsp, 500, "no_memory", NULL, "no answer could be built");
+	if (!d->abandoned && !d->send) { /* the handler has not even returned */
+		d->rsp = *rsp;
+		d->completed = true;
+		return;
+	}
+	if (!d->abandoned)
+		d->send(d, rsp);
+	http_response_fini(rsp);
+	free(d);
+}
+
+/* Back from the handler: answered, or to be answered. */
+static void deferred_settle(struct http_deferred *d, struct http_response *rsp)
+{
+	if (d->completed) {
+		*rsp = d->rsp;
+		free(d);
+	} else {
+		rsp->deferred = d;
+	}
 }
 
 const char *http_query(const struct http_request *req, const char *name)
@@ -193,6 +236,7 @@ static void route_call(const struct http_server_cfg *cfg, const struct http_inpu
 		       const struct http_route *route, struct http_request *req,
 		       struct http_response *rsp)
 {
+	struct request_private *private = req->private;
 	json_t *body = NULL;
 
 	if (route->privileged && in->uid != 0 && in->uid != geteuid()) {
@@ -205,7 +249,9 @@ static void route_call(const struct http_server_cfg *cfg, const struct http_inpu
 	req->body = body;
 	route->fn(cfg->arg, req, rsp);
 	json_decref(body);
-	if (!rsp->body)
+	if (private->deferred)
+		deferred_settle(private->deferred, rsp);
+	else if (!rsp->body)
 		http_error(rsp, 500, "no_memory", NULL, "no answer could be built");
 }
 

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "dispatch.h"
 #include "listen.h"
 
 #define SERVER_HEADERS_MAX 16384
@@ -48,12 +49,17 @@ struct http_server {
 	bool paused;
 };
 
-static time_t clock_s(void)
+static u64 clock_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+}
+
+static time_t clock_s(void)
+{
+	return (time_t)(clock_ns() / 1000000000u);
 }
 
 static void sweep_arm(struct http_server *s)
@@ -264,6 +270,45 @@ static int peer_get(struct evhttp_request *req, struct http_input *in)
 	return fd;
 }
 
+/* The answer of a handler that took its time, or the end of a client that did not wait for it. */
+static void deferred_send(struct http_deferred *d, const struct http_response *rsp)
+{
+	evhttp_connection_set_closecb(evhttp_request_get_connection(d->transport), NULL, NULL);
+	response_send(d->transport, rsp);
+}
+
+static void deferred_closed(struct evhttp_connection *c, void *arg)
+{
+	struct http_deferred *d = arg;
+
+	(void)c;
+	d->abandoned = true;
+}
+
+static void deferred_wait(struct http_deferred *d, struct evhttp_request *req)
+{
+	d->transport = req;
+	d->send = deferred_send;
+	evhttp_connection_set_closecb(evhttp_request_get_connection(req), deferred_closed, d);
+}
+
+static void request_answer(struct http_server *s, struct evhttp_request *req,
+			   const struct http_input *in)
+{
+	struct http_response rsp;
+	u64 start = clock_ns();
+
+	http_dispatch(&s->cfg, in, &rsp);
+	if (s->cfg.timed)
+		s->cfg.timed(s->cfg.arg, in->uri, clock_ns() - start);
+	if (rsp.deferred) {
+		deferred_wait(rsp.deferred, req);
+		return;
+	}
+	response_send(req, &rsp);
+	http_response_fini(&rsp);
+}
+
 static void request_arrived(struct evhttp_request *req, void *arg)
 {
 	struct http_server *s = arg;
@@ -274,7 +319,6 @@ static void request_arrived(struct evhttp_request *req, void *arg)
 		.if_match = evhttp_find_header(evhttp_request_get_input_headers(req), "If-Match"),
 		.body_len = evbuffer_get_length(body),
 	};
-	struct http_response rsp;
 	int fd = peer_get(req, &in);
 
 	if (fd < 0) {
@@ -288,9 +332,7 @@ static void request_arrived(struct evhttp_request *req, void *arg)
 		evhttp_send_error(req, 500, "no memory");
 		return;
 	}
-	http_dispatch(&s->cfg, &in, &rsp);
-	response_send(req, &rsp);
-	http_response_fini(&rsp);
+	request_answer(s, req, &in);
 }
 
 static int evhttp_start(struct http_server *s, struct event_base *base)

@@ -28,6 +28,7 @@ struct http_response {
 	json_t *body; /* owned: taken by the server */
 	u64 etag;     /* 0 = none */
 	u32 retry_after_s; /* 0 = none; with 503 */
+	struct http_deferred *deferred; /* the server's own: see http_defer() */
 };
 
 struct http_route {
@@ -47,6 +48,7 @@ struct http_server_cfg {
 	const struct http_route *routes;
 	u32 n_routes;
 	void *arg;
+	void (*timed)(void *arg, const char *path, u64 ns); /* NULL, or told how long each handler took */
 };
 
 struct http_server;
@@ -72,6 +74,14 @@ struct http_input {
  */
 void http_dispatch(const struct http_server_cfg *cfg, const struct http_input *in, struct http_response *ret_rsp);
 void http_response_fini(struct http_response *rsp);
+
+/**
+ * http_defer() - the handler returns without an answer; http_complete() gives it later, from the server's thread.
+ * Nothing of the request may be used after the handler has returned. Return: NULL without memory: answer 500.
+ */
+struct http_deferred *http_defer(const struct http_request *req);
+/** http_complete() - takes rsp->body and @d. A client that has gone meanwhile is no error. */
+void http_complete(struct http_deferred *d, struct http_response *rsp);
 
 /** http_query() - a parameter of the URL, decoded; NULL = not given. Valid until the response is sent. */
 const char *http_query(const struct http_request *req, const char *name);
