@@ -75,7 +75,8 @@ struct dwcp_manifest {
 	u64 intent_revision, observation_revision;
 	u64 created_unix_ns;
 	u32 n_sections, n_segments;
-	u64 reserved[4]; /* secrets come over the link, never in a generation */
+	u64 ports_hash; /* XXH3-64 of the port names in order, each with its 0: what port indices mean */
+	u64 reserved[3]; /* secrets come over the link, never in a generation */
 };
 
 /*

@@ -37,6 +37,7 @@ struct manifest_section {
 
 struct manifest_cfg {
 	u64 generation, intent_revision, observation_revision, created_unix_ns;
+	u64 ports_hash; /* dwcp_config.ports_hash of the configuration that the port indices come from */
 };
 
 /** manifest_build() - the manifest's bytes, heap, owned by the caller (free). Return: 0, -ENOMEM, -EINVAL, -E2BIG. */
@@ -44,7 +45,10 @@ int manifest_build(const struct manifest_cfg *cfg, const struct manifest_section
 		   struct dwcp_manifest **ret_manifest);
 /** manifest_seal() - into a sealed memfd (exact size, not padded). Return: fd or -errno. */
 int manifest_seal(const struct dwcp_manifest *m);
-/** manifest_check() - header, sizes, hash, section and segment lists of untrusted bytes. Return: NULL or reason token. */
+/**
+ * manifest_check() - header, sizes, hash, section and segment lists of untrusted bytes.
+ * @bytes: 8-byte aligned. Return: NULL or reason token.
+ */
 const char *manifest_check(const void *bytes, size_t len);
 const struct dwcp_section_desc *manifest_sections(const struct dwcp_manifest *m);
 const struct dwcp_segment_desc *manifest_segments(const struct dwcp_manifest *m);
@@ -58,6 +62,7 @@ struct segment_set_cfg {
 	u64 max_bytes;    /* of all segments held; beyond it staging is refused */
 	u32 max_segments;
 	bool lock;        /* mlock what gets mapped, where the limit allows it */
+	bool huge;        /* generation_load(): 2 MB segments into 2 MB pages, where there are some */
 };
 
 struct segment_set *segment_set_create(const struct segment_set_cfg *cfg);
@@ -100,7 +105,8 @@ struct generation {
 };
 
 struct generation_limits {
-	u32 n_ports; /* next hops may name ports below this */
+	u32 n_ports;    /* next hops may name ports below this */
+	u64 ports_hash; /* refuse a manifest made for other ports; 0 = don't compare */
 };
 
 /**

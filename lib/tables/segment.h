@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * segment.h - held segments and what is known of them. Private to the folder.
+ *
+ * A segment is known by its content, and equal content may stand in two sections (an empty chunk is zeros everywhere).
+ * So a segment is held once, and carries what its check as each section has found.
+ */
+#pragma once
+
+#include <dwcp/util/generation.h>
+
+#include "check.h"
+
+/* What one segment demands of the others: compared with the sizes when a generation is opened. */
+struct table_facts {
+	struct fib_facts fib;
+	u64 need_buckets; /* elements of NEXTHOP_BUCKET that groups reach */
+	u64 n_ids;	  /* next hops that have an id */
+	u32 need_ports;	  /* largest port named + 1 */
+	u32 max_slot;	  /* largest slot named by a bucket */
+};
+
+struct segment_facts {
+	struct segment_facts *next;
+	u16 section; /* checked as this */
+	struct table_facts facts;
+};
+
+struct segment {
+	struct segment *next; /* in its bucket */
+	u64 id;
+	u32 bytes;
+	u32 used; /* bytes up to the last one that isn't 0 */
+	u32 refs; /* open generations that name it */
+	u32 mark; /* the last count of unique segments that saw it */
+	int fd;
+	bool huge;
+	bool staged; /* by the link since the last drop: outlives the close of an older generation */
+	struct segment_facts *facts;
+};
+
+struct generation_state;
+
+struct segment_set {
+	struct segment_set_cfg cfg;
+	struct segment **bucket;
+	u32 n_buckets; /* power of two */
+	u32 n_segments;
+	u32 mark;
+	u64 bytes, staged_bytes, mapped_bytes;
+	struct generation_state *open; /* all generations that are open */
+};
+
+struct segment *segment_find(const struct segment_set *s, u64 id);
+/* What the segment demands as this section; checks its elements if that was never done. Return: 0, -EINVAL, -errno. */
+int segment_facts_get(struct segment *seg, u16 section, const struct table_facts **ret_facts,
+		      struct refusal *r);
+void segment_ref(struct segment_set *s, struct segment *seg);
+void segment_unref(struct segment_set *s, struct segment *seg);
+/* Let go of one segment if nothing but its staging holds it. */
+void segment_drop(struct segment_set *s, u64 id);
+
+/* validate.c: all elements of one segment, whatever the other segments hold. */
+int section_check(u16 section, const void *bytes, size_t len, struct table_facts *facts,
+		  struct refusal *r);
+/* Raise facts by those of one more segment. */
+void facts_merge(struct table_facts *facts, const struct table_facts *more);
+/* validate.c: references between the sections of a mapped generation. */
+struct cross_check {
+	const struct generation *g;
+	struct table_facts facts; /* of all sections */
+	const struct generation_limits *limits;
+	bool nexthops_known; /* next hops, buckets and ids are those of a generation that is open */
+};
+int sizes_check(const struct cross_check *c, struct refusal *r);
+int references_check(const struct cross_check *c, struct refusal *r);
