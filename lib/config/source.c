@@ -149,8 +149,7 @@ static void segment_add(struct expansion *x)
 	}
 	if (s->len)
 		emit(x, "\n", 1);
-	s->segments[s->n_segments++] =
-		(struct source_segment){s->n_lines + 1, in->file, in->line};
+	s->segments[s->n_segments++] = (struct source_segment){s->n_lines + 1, in->file, in->line};
 }
 
 static int input_push(struct expansion *x, const char *name, struct input in)
@@ -229,6 +228,7 @@ static void include_path(struct expansion *x, char *path, u32 line)
 {
 	const char *parent = x->out->files[x->stack[x->depth - 1].file];
 	struct input in = {0};
+	u32 depth = x->depth;
 	struct stat st = {0};
 	int rc;
 
@@ -253,7 +253,7 @@ static void include_path(struct expansion *x, char *path, u32 line)
 	} else {
 		x->rc = in.dir ? input_push(x, path, in) : -ENOMEM;
 	}
-	if (x->rc) {
+	if (x->depth == depth) { /* not pushed: still ours */
 		free(in.owned);
 		free(in.dir);
 	}
@@ -332,8 +332,7 @@ static void take_comment(struct expansion *x, struct input *in)
 	if (p[0] == '/' && p[1] == '*') {
 		stop = memmem(p + 2, (size_t)(end - p - 2), "*/", 2);
 		if (!stop) {
-			expansion_fail(x, in->line,
-				       "expected */ for the comment that starts here");
+			expansion_fail(x, in->line, "expected */ for the comment that starts here");
 			return;
 		}
 		take(x, in, (size_t)(stop + 2 - p));

@@ -73,7 +73,8 @@ struct route_file_cfg {
 
 struct dwcp_config {
 	const char *path; /* of the file itself, absolute */
-	u64 hash;         /* XXH3 of the file's bytes */
+	u64 hash;         /* XXH3-64 of the bytes of the file and its includes */
+	u64 ports_hash;   /* XXH3-64 of the port names in order, each with its 0 */
 
 	struct {
 		char name[64];

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * schema.c - the keys of dwcp's configuration file, one row each. A new key is a row here and a field in
+ * dwcp/util/config.h; a new group is a GROUP row and its members; a new list is a table and a LIST row. Then run
+ * `meson test --suite config`: it says how to refresh configs/reference.conf.
+ * The rows of a group stand together below its GROUP row; lists come after the lists that they refer to.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "schema.h"
+
+#define AT(s, f)      .offset = offsetof(struct s, f), .bytes = sizeof(((struct s *)0)->f)
+#define COUNT(s, f)   .n_offset = offsetof(struct s, f)
+#define ARRAY(s, f)   .offset = offsetof(struct s, f), .bytes = sizeof(*((struct s *)0)->f)
+#define TABLE(rs, st) .rows = rs, .n_rows = DWCP_ARRAY_LEN(rs), .bytes = sizeof(struct st)
+#define CFG(f)	      AT(config_form, cfg.f)
+
+static const char *const idle_names[] = {"poll", "adaptive", NULL};
+static const char *const huge_names[] = {"auto", "on", "off", NULL};
+static const char *const route_names[] = {"unicast",  "blackhole", "unreachable",
+					  "prohibit", "local",	   NULL};
+
+/* ---- ports ---- */
+
+static const struct schema_row port_rows[] = {
+	{.path = "name",
+	 .kind = SCHEMA_STRING,
+	 AT(port_cfg, name),
+	 .min = 1,
+	 .flags = SCHEMA_REQUIRED | SCHEMA_UNIQUE,
+	 .check = check_name,
+	 .help = "What the other sections, the commands and the metrics call the port."},
+	{.path = "device",
+	 .kind = SCHEMA_STRING,
+	 AT(port_cfg, device),
+	 .min = 1,
+	 .flags = SCHEMA_REQUIRED,
+	 .check = check_device,
+	 .help = "A PCI address (bound to vfio-pci), or one of af_xdp, af_packet, memif, tap, "
+		 "pcap, "
+		 "ring, null."},
+	{.path = "args",
+	 .kind = SCHEMA_STRING,
+	 AT(port_cfg, args),
+	 .def_text = "",
+	 .help = "Arguments of the device's driver, \"key=value,key=value\" as DPDK spells them; "
+		 "af_xdp and af_packet need iface=NAME."},
+	{.path = "rx_queues",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, rx_queues),
+	 .max = 64,
+	 .help = "Receive queues; 0 = one a worker where the device can, else 1."},
+	{.path = "rx_ring",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, rx_ring),
+	 .min = 64,
+	 .max = 32768,
+	 .def = 1024,
+	 .unit = "descriptors",
+	 .check = check_power_of_two_2,
+	 .help = "Size of each receive ring, a power of two."},
+	{.path = "tx_ring",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, tx_ring),
+	 .min = 64,
+	 .max = 32768,
+	 .def = 1024,
+	 .unit = "descriptors",
+	 .check = check_power_of_two_2,
+	 .help = "Size of each transmit ring, a power of two."},
+	{.path = "mtu",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, mtu),
+	 .min = 68,
+	 .max = 9600,
+	 .def = 1500,
+	 .unit = "bytes",
+	 .help = "Largest IP packet; at least 1280 when the port has an IPv6 address."},
+	{.path = "promiscuous",
+	 .kind = SCHEMA_BOOL,
+	 AT(port_cfg, promiscuous),
+	 .help = "Take frames that are for other stations, too."},
+	{.path = "speed_mbps",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, speed_mbps),
+	 .max = 1600000,
+	 .unit = "Mbit/s",
+	 .help = "Speed to reckon with; 0 = as the device says."},
+	{.path = "addresses",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_port_addr,
+	 ARRAY(port_cfg, addresses),
+	 COUNT(port_cfg, n_addresses),
+	 .n_max = 256,
+	 .flags = SCHEMA_ARRAY | SCHEMA_LIVE,
+	 .help = "The router's addresses on this port, each with the length of its network."},
+};
+
+static const struct schema_table port_table = {
+	TABLE(port_rows, port_cfg),
+	.line_offset = offsetof(struct port_cfg, line),
+	.check = check_port,
+};
+
+/* ---- neighbours ---- */
+
+static const struct schema_row neighbour_rows[] = {
+	{.path = "port",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_port,
+	 AT(neighbour_cfg, port_idx),
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "The port that the neighbour is behind."},
+	{.path = "address",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_host_addr,
+	 AT(neighbour_cfg, addr),
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "Its address."},
+	{.path = "mac",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_mac,
+	 AT(neighbour_cfg, mac),
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "Its MAC address."},
+	{.path = "vlan",
+	 .kind = SCHEMA_INT,
+	 AT(neighbour_cfg, vlan),
+	 .max = 4094,
+	 .help = "802.1Q tag of frames to it; 0 = untagged."},
+	{.path = "svlan",
+	 .kind = SCHEMA_INT,
+	 AT(neighbour_cfg, svlan),
+	 .max = 4094,
+	 .help = "802.1ad outer tag; 0 = none."},
+};
+
+static const struct schema_table neighbour_table = {
+	TABLE(neighbour_rows, neighbour_cfg),
+	.line_offset = offsetof(struct neighbour_cfg, line),
+	.check = check_neighbour,
+};
+
+/* ---- routes ---- */
+
+#define PATH_ROWS(s, at)                                                                           \
+	{.path = "gateway",                                                                        \
+	 .kind = SCHEMA_VALUE,                                                                     \
+	 .type = &type_host_addr,                                                                  \
+	 AT(s, at gateway),                                                                        \
+	 .help = "The next router; none = the prefix is on the link of the port."},                \
+		{.path = "port",                                                                   \
+		 .kind = SCHEMA_VALUE,                                                             \
+		 .type = &type_port,                                                               \
+		 AT(s, at port_idx),                                                               \
+		 .help = "The port to send by; none = the one whose address has the gateway in "   \
+			 "its "                                                                    \
+			 "network."},                                                              \
+		{.path = "vlan",                                                                   \
+		 .kind = SCHEMA_INT,                                                               \
+		 AT(s, at vlan),                                                                   \
+		 .max = 4094,                                                                      \
+		 .help = "802.1Q tag; 0 = untagged."},                                             \
+	{                                                                                          \
+		.path = "svlan", .kind = SCHEMA_INT, AT(s, at svlan), .max = 4094,                 \
+		.help = "802.1ad outer tag; 0 = none."                                             \
+	}
+
+static const struct schema_row path_rows[] = {
+	PATH_ROWS(path_cfg, ),
+	{.path = "weight",
+	 .kind = SCHEMA_INT,
+	 AT(path_cfg, weight),
+	 .min = 1,
+	 .max = 256,
+	 .def = 1,
+	 .help = "Share of the flows, relative to the other paths."},
+};
+
+static const struct schema_table path_table = {
+	TABLE(path_rows, path_cfg),
+	.line_offset = SCHEMA_NOTHING,
+};
+
+static const struct schema_row route_rows[] = {
+	{.path = "prefix",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_prefix,
+	 AT(route_form, prefix),
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "Destinations; each prefix once a vrf."},
+	{.path = "vrf",
+	 .kind = SCHEMA_INT,
+	 AT(route_form, prefix.vrf),
+	 .max = 65535,
+	 .help = "Routing table."},
+	{.path = "type",
+	 .kind = SCHEMA_ENUM,
+	 AT(route_form, type),
+	 .names = route_names,
+	 .help = "unicast forwards; blackhole drops, unreachable and prohibit drop and tell the "
+		 "sender; local is for the router itself."},
+	PATH_ROWS(route_form, single.),
+	{.path = "paths",
+	 .kind = SCHEMA_LIST,
+	 ARRAY(route_form, paths),
+	 .table = &path_table,
+	 COUNT(route_form, n_paths),
+	 .n_min = 1,
+	 .n_max = CONFIG_MAX_PATHS,
+	 .help = "Several paths instead of the one above; flows are spread by weight."},
+};
+
+static const struct schema_table route_table = {
+	TABLE(route_rows, route_form),
+	.line_offset = offsetof(struct route_form, line),
+	.check = check_route,
+};
+
+/* ---- route files ---- */
+
+static const struct schema_row route_file_rows[] = {
+	{.path = "name",
+	 .kind = SCHEMA_STRING,
+	 AT(route_file_cfg, name),
+	 .min = 1,
+	 .flags = SCHEMA_REQUIRED | SCHEMA_UNIQUE,
+	 .check = check_name,
+	 .help = "What the commands call the routes of this file."},
+	{.path = "path",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_path,
+	 AT(route_file_cfg, path),
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "The file, one route a line in the syntax of ip-route(8); relative to the "
+		 "configuration."},
+};
+
+static const struct schema_table route_file_table = {
+	TABLE(route_file_rows, route_file_cfg),
+	.line_offset = offsetof(struct route_file_cfg, line),
+};
+
+/* ---- the root ---- */
+
+static void node_name_fill(void *field, void *count)
+{
+	char *name = field, *p;
+
+	if (gethostname(name, sizeof(((struct dwcp_config *)0)->node.name) - 1) || !*name)
+		memcpy(name, "localhost", sizeof("localhost"));
+	for (p = name; *p; p++) {
+		char one[2] = {*p};
+
+		if (check_name(one))
+			*p = '-';
+	}
+}
+
+/* The first CPU is the busiest with interrupts: leave it to the kernel where there is another. */
+static void workers_fill(void *field, void *count)
+{
+	*(u16 *)field = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	*(u32 *)count = 1;
+}
+
+static const struct schema_row root_rows[] = {
+	{.path = "node", .kind = SCHEMA_GROUP, .help = "This router."},
+	{.path = "node.name",
+	 .kind = SCHEMA_STRING,
+	 CFG(node.name),
+	 .min = 1,
+	 .check = check_name,
+	 .fill = node_name_fill,
+	 .fill_text = "the host's name",
+	 .example = "\"r1\"",
+	 .help = "Its name in metrics, logs and towards other nodes."},
+	{.path = "node.state_dir",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_path,
+	 CFG(node.state_dir),
+	 .def_text = "/var/lib/dwcp",
+	 .help = "What outlives a reboot: the last tables."},
+	{.path = "node.run_dir",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_path,
+	 CFG(node.run_dir),
+	 .def_text = "/run/dwcp",
+	 .help = "Sockets."},
+
+	{.path = "dataplane", .kind = SCHEMA_GROUP, .help = "The engine that forwards."},
+	{.path = "dataplane.workers",
+	 .kind = SCHEMA_INT,
+	 ARRAY(config_form, cfg.dataplane.workers),
+	 COUNT(config_form, cfg.dataplane.n_workers),
+	 .flags = SCHEMA_ARRAY | SCHEMA_INLINE,
+	 .max = 1023,
+	 .n_min = 1,
+	 .n_max = CONFIG_MAX_WORKERS,
+	 .fill = workers_fill,
+	 .fill_text = "[1], on one CPU [0]",
+	 .example = "[1]",
+	 .help = "A worker on each of these CPUs; a CPU may stand twice."},
+	{.path = "dataplane.control_cpu",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.control_cpu),
+	 .min = -1,
+	 .max = 1023,
+	 .def = -1,
+	 .help = "CPU of the engine's control thread; -1 = any."},
+	{.path = "dataplane.idle",
+	 .kind = SCHEMA_ENUM,
+	 CFG(dataplane.idle),
+	 .names = idle_names,
+	 .def = CONFIG_IDLE_ADAPTIVE,
+	 .help = "poll never sleeps; adaptive sleeps on empty polls, for as long as the rings "
+		 "can hold."},
+	{.path = "dataplane.file_prefix",
+	 .kind = SCHEMA_STRING,
+	 CFG(dataplane.file_prefix),
+	 .min = 1,
+	 .def_text = "dwcp",
+	 .check = check_name,
+	 .help = "DPDK's --file-prefix: keeps several engines on a host apart."},
+	{.path = "dataplane.sample_shift",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.sample_shift),
+	 .max = 20,
+	 .def = 6,
+	 .help = "One burst in 2^n is timed."},
+
+	{.path = "dataplane.memory", .kind = SCHEMA_GROUP, .help = "Packet memory."},
+	{.path = "dataplane.memory.huge_pages",
+	 .kind = SCHEMA_ENUM,
+	 CFG(dataplane.memory.huge_pages),
+	 .names = huge_names,
+	 .help = "auto takes huge pages when the kernel has them, on insists."},
+	{.path = "dataplane.memory.size_mb",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.memory.size_mb),
+	 .min = 64,
+	 .max = 1048576,
+	 .def = 512,
+	 .unit = "MiB",
+	 .help = "Memory for DPDK."},
+	{.path = "dataplane.memory.mbufs",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.memory.mbufs),
+	 .max = 1 << 26,
+	 .help = "Packet buffers; 0 = reckoned from rings and workers."},
+	{.path = "dataplane.memory.mbuf_bytes",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.memory.mbuf_bytes),
+	 .min = 2176,
+	 .max = 65535,
+	 .def = 2176,
+	 .unit = "bytes",
+	 .help = "Data room of a buffer with its 128 bytes of headroom. A larger packet takes "
+		 "several buffers."},
+
+	{.path = "dataplane.tables",
+	 .kind = SCHEMA_GROUP,
+	 .help = "Tables that the agent publishes."},
+	{.path = "dataplane.tables.memory_max_mb",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.tables.memory_max_mb),
+	 .min = 16,
+	 .max = 1048576,
+	 .def = 1024,
+	 .unit = "MiB",
+	 .help = "Most that all generations together may hold; a larger one is refused."},
+	{.path = "dataplane.tables.lock",
+	 .kind = SCHEMA_BOOL,
+	 CFG(dataplane.tables.lock),
+	 .def = true,
+	 .help = "Lock tables into memory, so that no lookup waits for a page."},
+	{.path = "dataplane.tables.store_interval_s",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.tables.store_interval_s),
+	 .min = 1,
+	 .max = 86400,
+	 .def = 30,
+	 .unit = "s",
+	 .help = "Least time between two writes of the tables to state_dir."},
+
+	{.path = "agent", .kind = SCHEMA_GROUP, .help = "The agent that computes the tables."},
+	{.path = "agent.coalesce_ms",
+	 .kind = SCHEMA_INT,
+	 CFG(agent.coalesce_ms),
+	 .max = 1000,
+	 .def = 5,
+	 .unit = "ms",
+	 .flags = SCHEMA_LIVE,
+	 .help = "Changes within this time are published together."},
+	{.path = "agent.chunk_kb",
+	 .kind = SCHEMA_INT,
+	 CFG(agent.chunk_kb),
+	 .min = 4,
+	 .max = 1024,
+	 .def = 256,
+	 .unit = "KiB",
+	 .check = check_power_of_two_4,
+	 .help = "Size of the pieces that tables are published in, a power of two."},
+	{.path = "agent.socket_gid",
+	 .kind = SCHEMA_INT,
+	 CFG(agent.socket_gid),
+	 .min = -1,
+	 .max = INT32_MAX,
+	 .def = -1,
+	 .help = "Group whose members may use the API socket; -1 = root and the agent's user "
+		 "only."},
+
+	{.path = "ports",
+	 .kind = SCHEMA_LIST,
+	 .table = &port_table,
+	 CFG(ports),
+	 COUNT(config_form, cfg.n_ports),
+	 .n_max = CONFIG_MAX_PORTS,
+	 .help = "The router's ports.",
+	 .example = "ports = (\n"
+		    "\t{\n"
+		    "\t\tname = \"p0\";\n"
+		    "\t\tdevice = \"0000:03:00.0\";\n"
+		    "\t\taddresses = [\"10.0.0.1/24\", \"2001:db8::1/64\"];\n"
+		    "\t}, {\n"
+		    "\t\tname = \"p1\";\n"
+		    "\t\tdevice = \"af_packet\";\n"
+		    "\t\targs = \"iface=eth1\";\n"
+		    "\t\tmtu = 9000;\n"
+		    "\t\taddresses = [\"192.0.2.1/31\"];\n"
+		    "\t}\n"
+		    ");"},
+	{.path = "neighbours",
+	 .kind = SCHEMA_LIST,
+	 .table = &neighbour_table,
+	 CFG(neighbours),
+	 COUNT(config_form, cfg.n_neighbours),
+	 .n_max = 4096,
+	 .flags = SCHEMA_LIVE,
+	 .help = "Neighbours that are known without ARP or neighbour discovery.",
+	 .example = "neighbours = (\n"
+		    "\t{ port = \"p0\"; address = \"10.0.0.2\"; mac = \"02:00:5e:10:00:01\"; }\n"
+		    ");"},
+	{.path = "routes",
+	 .kind = SCHEMA_LIST,
+	 .table = &route_table,
+	 ARRAY(config_form, routes),
+	 COUNT(config_form, n_routes),
+	 .n_max = 100000,
+	 .flags = SCHEMA_LIVE,
+	 .help = "Static routes. Many of them belong into a route file.",
+	 .example = "routes = (\n"
+		    "\t{ prefix = \"0.0.0.0/0\"; gateway = \"10.0.0.2\"; },\n"
+		    "\t{ prefix = \"198.51.100.0/24\"; port = \"p1\"; },\n"
+		    "\t{ prefix = \"203.0.113.0/24\"; type = \"blackhole\"; },\n"
+		    "\t{\n"
+		    "\t\tprefix = \"2001:db8:1::/48\";\n"
+		    "\t\tpaths = (\n"
+		    "\t\t\t{ gateway = \"2001:db8::2\"; weight = 3; },\n"
+		    "\t\t\t{ gateway = \"fe80::2\"; port = \"p1\"; vlan = 7; }\n"
+		    "\t\t);\n"
+		    "\t}\n"
+		    ");"},
+	{.path = "route_files",
+	 .kind = SCHEMA_LIST,
+	 .table = &route_file_table,
+	 CFG(route_files),
+	 COUNT(config_form, cfg.n_route_files),
+	 .n_max = 256,
+	 .flags = SCHEMA_LIVE,
+	 .help = "Files of routes.",
+	 .example = "route_files = (\n"
+		    "\t{ name = \"transit\"; path = \"/etc/dwcp/transit.routes\"; }\n"
+		    ");"},
+};
+
+const struct schema_table config_schema = {
+	TABLE(root_rows, config_form),
+	.line_offset = SCHEMA_NOTHING,
+};
