@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dataplane.h - the engine's state: ports, workers, the live generation, and which thread owns what.
+ *
+ * One control thread (libevent; everything that may block or fail) and n workers (poll loops that never allocate, lock,
+ * log or make a syscall, sleeping in `adaptive` aside). Between them: one pointer (gen, released by the control thread,
+ * acquired by workers once a loop), one QSBR variable, the stats page and the event rings (abi/). Nothing else.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+
+#include <dwcp/abi/ring.h>
+#include <dwcp/abi/stats.h>
+#include <dwcp/base.h>
+#include <dwcp/util/config.h>
+#include <dwcp/util/generation.h>
+
+#include "pipeline.h"
+
+#define PORT_MAX      CONFIG_MAX_PORTS
+#define WORKER_MAX    CONFIG_MAX_WORKERS
+#define WORKER_MAX_RXQ 64
+
+/* A port as workers see it; read only after start but for `up`. */
+struct port {
+	u16 id;  /* of the ethdev */
+	u16 idx; /* in the configuration; what next hops name */
+	u16 mtu;
+	u16 n_rxq, n_txq;
+	u8 mac[6];
+	u32 up; /* written by: control thread; read by: workers */
+	struct parse_cfg parse; /* checksum not yet verified */
+	u64 rx_offloads, tx_offloads;
+	u32 speed_mbps;
+	bool vdev;
+	char vdev_name[128];
+	const struct port_cfg *cfg;
+};
+
+struct rx_queue {
+	u16 port_idx, port_id, queue;
+};
+
+/* A packet's way out, while a burst collects packets of the same port. */
+struct tx_stage {
+	u16 n;
+	struct rte_mbuf *mbuf[BURST_MAX];
+};
+
+struct worker {
+	/* read mostly */
+	u32 idx;
+	u32 lcore;
+	struct dataplane *dp;
+	struct dwcp_stats_worker *stats;
+	struct dwcp_ring *ring;
+	const struct dwcp_ring_tail *ring_tail;
+	u64 hash_key[2];
+	u32 n_rxq;
+	u32 sample_mask;
+	u64 gap_threshold_tsc;
+	u64 tsc_hz;
+	u64 epoch_tsc, epoch_ns; /* one moment on both clocks: events carry CLOCK_MONOTONIC without a syscall */
+	u64 sleep_max_ns;        /* 0 = poll */
+	struct rx_queue rxq[WORKER_MAX_RXQ];
+
+	/* written every burst, by this worker alone */
+	const struct generation *gen dwcp_aligned(DWCP_SHARED_LINE);
+	u64 burst_no;
+	u64 last_poll_tsc;
+	u32 empty_polls;
+	u64 sample_tsc; /* last stage mark of a timed burst */
+	struct burst burst;
+	struct tx_stage tx[PORT_MAX];
+	u64 drop_event_tsc[DWCP_DROP_REASONS_MAX]; /* when a reason last sent a sample */
+	u64 drop_event_count[DWCP_DROP_REASONS_MAX];
+} dwcp_aligned(DWCP_SHARED_LINE);
+
+struct dataplane {
+	const struct dwcp_config *cfg;
+	const char *run_dir;
+	struct event_base *base;
+
+	struct port port[PORT_MAX];
+	u32 n_ports;
+	struct worker *worker[WORKER_MAX];
+	u32 n_workers;
+	struct rte_mempool *pool;
+	bool huge;       /* packet memory is on huge pages */
+	const char *huge_reason;
+
+	/* written by: control thread; read by: workers, once a loop */
+	const struct generation *gen dwcp_aligned(DWCP_SHARED_LINE);
+	u32 stop;
+	struct rte_rcu_qsbr *qsbr dwcp_aligned(DWCP_SHARED_LINE);
+
+	/* pages that are shown to the agent */
+	void *stats_page;
+	size_t stats_bytes, rings_bytes, tails_bytes;
+	struct dwcp_ring_page *rings;
+	struct dwcp_ring_tail *tails;
+	int stats_fd, rings_fd, tails_fd, event_fd;
+	u64 rings_head_seen;
+
+	struct adopt *adopt;
+	struct link *link;
+	struct store *store;
+	struct api *api;
+	u64 started_ns;
+};
+
+dwcp_inline struct dwcp_stats_hdr *dataplane_stats(const struct dataplane *dp)
+{
+	return dp->stats_page;
+}
+
+/* ---- port.c: control thread, before workers run ------------------------------------------------------------- */
+
+/** ports_open() - probe, configure and start every port of the configuration. Return: 0 or -E…, one line logged. */
+int ports_open(struct dataplane *dp);
+void ports_close(struct dataplane *dp);
+/** ports_refresh() - link state and device counters into the stats page. */
+void ports_refresh(struct dataplane *dp);
+/** ports_need_mbufs() - mbufs that rings, bursts and caches can hold at once. */
+u32 ports_need_mbufs(const struct dwcp_config *cfg);
+
+/* ---- memory.c ------------------------------------------------------------------------------------------------ */
+
+/** memory_init() - EAL, from the configuration. Return: 0 or -E…, one line logged. */
+int memory_init(struct dataplane *dp, const char *program);
+int memory_pool_create(struct dataplane *dp);
+
+/* ---- counters.c ---------------------------------------------------------------------------------------------- */
+
+/** counters_open() - make the stats page, the rings and the tails, sealed. */
+int counters_open(struct dataplane *dp);
+void counters_close(struct dataplane *dp);
+/** counters_event() - from the control thread, into ring 0. */
+void counters_event(struct dataplane *dp, const struct dwcp_event *e);
+/** counters_signal() - wake the agent when a ring has moved since the last call. */
+void counters_signal(struct dataplane *dp);
+
+/* ---- worker.c ------------------------------------------------------------------------------------------------ */
+
+int workers_create(struct dataplane *dp);
+int workers_start(struct dataplane *dp);
+void workers_stop(struct dataplane *dp);
+/** workers_watch() - log and send an event for a worker whose heartbeat stands still. */
+void workers_watch(struct dataplane *dp);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * memory.c - EAL arguments from the configuration, huge pages or not, and the packet pool. Control thread, at start;
+ * nothing is allocated for packets afterwards.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include "dataplane.h"
+#include "log.h"
+
+#define EAL_ARGS_MAX    (16 + 2 * PORT_MAX)
+#define MBUF_CACHE      256
+#define MBUF_OVERHEAD   (sizeof(struct rte_mbuf) + 64) /* object header and alignment */
+#define MEMORY_BASE_MB  48                              /* rings, workers, drivers */
+
+struct eal_args {
+	int n;
+	char *arg[EAL_ARGS_MAX];
+};
+
+static void eal_add(struct eal_args *a, const char *fmt, ...) dwcp_printf(2, 3);
+
+static void eal_add(struct eal_args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (a->n < EAL_ARGS_MAX - 1 && vasprintf(&a->arg[a->n], fmt, ap) > 0)
+		a->n++;
+	va_end(ap);
+}
+
+static u64 meminfo_kb(const char *key)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	unsigned long long kb = 0;
+	size_t len = strlen(key);
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, len) == 0 && line[len] == ':') {
+			kb = strtoull(line + len + 1, NULL, 10);
+			break;
+		}
+	}
+	fclose(f);
+	return kb;
+}
+
+static u32 mbufs_wanted(const struct dwcp_config *cfg)
+{
+	return cfg->dataplane.memory.mbufs ? cfg->dataplane.memory.mbufs : ports_need_mbufs(cfg);
+}
+
+static u32 memory_mb_needed(const struct dwcp_config *cfg)
+{
+	u64 bytes = (u64)mbufs_wanted(cfg) * (cfg->dataplane.memory.mbuf_bytes + MBUF_OVERHEAD);
+	u32 mb = (u32)(bytes >> 20) + MEMORY_BASE_MB + cfg->dataplane.n_workers;
+
+	return DWCP_MAX(mb, cfg->dataplane.memory.size_mb);
+}
+
+/* Huge pages when there are enough free ones (or the operator insists). */
+static bool memory_use_huge(struct dataplane *dp, u32 mb)
+{
+	enum config_huge want = dp->cfg->dataplane.memory.huge_pages;
+	u64 page_kb = meminfo_kb("Hugepagesize"), free_pages = meminfo_kb("HugePages_Free");
+
+	if (want == CONFIG_HUGE_OFF) {
+		dp->huge_reason = "switched off in the configuration";
+		return false;
+	}
+	if (want == CONFIG_HUGE_ON)
+		return true;
+	if (geteuid() != 0) {
+		dp->huge_reason = "not root";
+		return false;
+	}
+	if (page_kb * free_pages >> 10 >= mb)
+		return true;
+	dp->huge_reason = "not enough free huge pages";
+	log_event("memory.huge_pages state=off reason='%s' free_mb=%lu need_mb=%u effect=slower "
+		  "hint='echo %lu > /proc/sys/vm/nr_hugepages'",
+		  dp->huge_reason, page_kb * free_pages >> 10, mb, page_kb ? ((u64)mb << 10) / page_kb + 1 : 0);
+	return false;
+}
+
+static void eal_add_lcores(struct eal_args *a, const struct dwcp_config *cfg)
+{
+	char text[16 + 12 * (CONFIG_MAX_WORKERS + 1)];
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	int at;
+
+	/* lcore 0 is the control thread, 1 … n the workers: several may share a CPU in tests */
+	if (cfg->dataplane.control_cpu >= 0)
+		at = snprintf(text, sizeof(text), "0@%d", cfg->dataplane.control_cpu);
+	else
+		at = snprintf(text, sizeof(text), "0@(0-%ld)", cpus > 1 ? cpus - 1 : 0);
+	for (u32 i = 0; i < cfg->dataplane.n_workers && at < (int)sizeof(text); i++)
+		at += snprintf(text + at, sizeof(text) - (size_t)at, ",%u@%u", i + 1, cfg->dataplane.workers[i]);
+	eal_add(a, "--lcores=%s", text);
+	eal_add(a, "--main-lcore=0");
+}
+
+static void eal_add_devices(struct eal_args *a, const struct dwcp_config *cfg)
+{
+	u32 n_pci = 0;
+
+	for (u32 i = 0; i < cfg->n_ports; i++) {
+		const struct port_cfg *p = &cfg->ports[i];
+
+		if (!strchr(p->device, ':'))
+			continue;
+		eal_add(a, "--allow=%s%s%s", p->device, p->args[0] ? "," : "", p->args);
+		n_pci++;
+	}
+	if (n_pci == 0)
+		eal_add(a, "--no-pci");
+}
+
+int memory_init(struct dataplane *dp, const char *program)
+{
+	const struct dwcp_config *cfg = dp->cfg;
+	struct eal_args a = {0};
+	u32 mb = memory_mb_needed(cfg);
+	int ret;
+
+	dp->huge = memory_use_huge(dp, mb);
+	eal_add(&a, "%s", program);
+	eal_add_lcores(&a, cfg);
+	eal_add_devices(&a, cfg);
+	eal_add(&a, "--in-memory");
+	eal_add(&a, "--file-prefix=%s", cfg->dataplane.file_prefix);
+	eal_add(&a, "--no-telemetry");
+	eal_add(&a, "--iova-mode=va");
+	eal_add(&a, "--log-level=*:4");
+	eal_add(&a, "-m");
+	eal_add(&a, "%u", mb);
+	if (!dp->huge)
+		eal_add(&a, "--no-huge");
+	ret = rte_eal_init(a.n, a.arg);
+	if (ret < 0) {
+		log_event("memory.init error='%s' huge_pages=%s need_mb=%u hint='%s'", rte_strerror(rte_errno),
+			  dp->huge ? "on" : "off", mb,
+			  dp->huge ? "echo 512 > /proc/sys/vm/nr_hugepages, or dataplane.memory.huge_pages = \"off\""
+				   : "less dataplane.memory.size_mb or mbufs; are the worker CPUs there?");
+		return -ENOMEM;
+	}
+	log_event("memory.init mb=%u huge_pages=%s", mb, dp->huge ? "on" : "off");
+	return 0; /* a.arg stays: EAL keeps pointers into it */
+}
+
+int memory_pool_create(struct dataplane *dp)
+{
+	u32 n = mbufs_wanted(dp->cfg);
+	u16 room = (u16)dp->cfg->dataplane.memory.mbuf_bytes;
+
+	dp->pool = rte_pktmbuf_pool_create("packets", n, MBUF_CACHE, 0, room, SOCKET_ID_ANY);
+	if (!dp->pool) {
+		log_event("memory.pool error='%s' mbufs=%u mbuf_bytes=%u hint='raise dataplane.memory.size_mb'",
+			  rte_strerror(rte_errno), n, room);
+		return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * parse.c - stage parse: the bytes of each frame → struct pkt. The parser itself is lib/packet (pure, no DPDK);
+ * here are prefetching, the mbuf's offload flags and the counting of what arrived. Thread: worker.
+ */
+#include <rte_prefetch.h>
+
+#include <dwcp/util/parse_inline.h>
+
+#include "dataplane.h"
+
+/* Headers of the packet this many places ahead are being fetched: an L3 miss is two packets' work. */
+#define PARSE_PREFETCH 4
+
+dwcp_inline u32 parse_mbuf(const struct port *port, struct rte_mbuf *m, struct pkt *p)
+{
+	struct parse_cfg cfg = port->parse;
+
+	cfg.checksum_verified = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	return parse_packet_inline(&cfg, rte_pktmbuf_mtod(m, const u8 *), m->data_len, m->pkt_len, p);
+}
+
+void stage_parse(struct worker *w, struct burst *b)
+{
+	const struct port *port = &w->dp->port[b->rx_port_idx];
+	struct dwcp_stats_io *io = &w->stats->port[b->rx_port_idx];
+	u32 n = b->n, dead = 0;
+	u64 bytes = 0;
+
+	for (u32 i = 0; i < DWCP_MIN(n, (u32)PARSE_PREFETCH); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(b->mbuf[i], const u8 *));
+	for (u32 i = 0; i < n; i++) {
+		if (i + PARSE_PREFETCH < n)
+			rte_prefetch0(rte_pktmbuf_mtod(b->mbuf[i + PARSE_PREFETCH], const u8 *));
+		b->verdict[i] = parse_mbuf(port, b->mbuf[i], &b->pkt[i]);
+		dead += b->verdict[i] != VERDICT_PASS;
+		bytes += b->mbuf[i]->pkt_len;
+	}
+	dwcp_count(&io->rx_packets, n);
+	dwcp_count(&io->rx_bytes, bytes);
+	b->n_dead = (u16)dead;
+	burst_sweep(w, b);
+}

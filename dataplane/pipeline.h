@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pipeline.h - a burst and the stages it goes through.
+ *
+ * Packets alive stand densely at [0, n): a stage that kills one swaps nothing, it marks the verdict, and burst_sweep()
+ * closes the gaps when any was marked. So every loop of every stage is branch-free over what is alive, and a burst
+ * without a drop pays nothing.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <dwcp/abi/stats.h>
+#include <dwcp/packet.h>
+
+/* With 64-byte metadata a burst is 4 kB of L1; l3fwd's 32 halves what a burst amortises. */
+#define BURST_MAX 64
+
+struct worker;
+struct generation;
+struct dwcp_nexthop;
+
+struct burst {
+	u16 n;      /* alive */
+	u16 n_dead; /* marked since the last sweep */
+	u16 rx_port_idx;
+	bool timed; /* this burst is sampled */
+	u64 start_tsc;
+	const struct generation *gen;
+	struct rte_mbuf *mbuf[BURST_MAX];
+	u32 verdict[BURST_MAX];
+	u32 slot[BURST_MAX];
+	const struct dwcp_nexthop *nexthop[BURST_MAX];
+	struct pkt pkt[BURST_MAX];
+};
+
+/** pipeline_run() - take the burst of w->burst (n mbufs received) through every stage. Thread: worker. */
+void pipeline_run(struct worker *w, struct burst *b);
+
+/* The stages, in the path's order. Each reads and writes the burst; none allocates, blocks, locks or logs. */
+void stage_parse(struct worker *w, struct burst *b);
+void stage_route(struct worker *w, struct burst *b);
+void stage_rewrite(struct worker *w, struct burst *b);
+void stage_tx(struct worker *w, struct burst *b);
+
+/** burst_kill() - mark packet i; counted and freed by burst_sweep(). */
+dwcp_inline void burst_kill(struct burst *b, u32 i, u32 verdict)
+{
+	b->verdict[i] = verdict;
+	b->n_dead++;
+}
+
+/** burst_sweep() - count and free the marked, close the gaps. */
+void burst_sweep(struct worker *w, struct burst *b);
+/** burst_drop_mbufs() - count and free mbufs that a queue did not take. */
+void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum drop_reason reason);
+
+/* ---- decide: pure, shared with explain and the lookup API ----------------------------------------------------- */
+
+/**
+ * route_resolve() - a FIB slot to the next hop that forwards: through a group by flow hash.
+ * Return: the next hop (type never GROUP).
+ */
+const struct dwcp_nexthop *route_resolve(const struct generation *g, u32 slot, const struct pkt *p,
+					 const u64 hash_key[2]);
+/** route_verdict() - what a next hop that does not forward means. */
+u32 route_verdict(const struct dwcp_nexthop *nh);

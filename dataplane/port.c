@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.c - DPDK ethdevs from the configuration: probe, queues, offloads, start; link state and device counters later.
+ * Control thread. Workers read struct port and call rte_eth_rx/tx_burst, nothing else.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "dataplane.h"
+#include "log.h"
+
+#define MBUF_CACHE_MAX 512
+#define VLAN_BYTES     8
+
+/* Toeplitz with this key hashes both directions of a flow to the same queue (Woo and Park, 2012). */
+static u8 rss_key_symmetric[52] = {
+	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+};
+
+u32 ports_need_mbufs(const struct dwcp_config *cfg)
+{
+	u32 n = 1024, workers = cfg->dataplane.n_workers;
+
+	for (u32 i = 0; i < cfg->n_ports; i++) {
+		const struct port_cfg *p = &cfg->ports[i];
+		u32 rxq = p->rx_queues ? p->rx_queues : workers;
+
+		n += p->rx_ring * rxq + p->tx_ring * workers;
+	}
+	return n + workers * (BURST_MAX + MBUF_CACHE_MAX);
+}
+
+static bool args_have(const char *args, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *s = args; s; s = strchr(s, ',')) {
+		s += *s == ',';
+		if (strncmp(s, key, len) == 0 && s[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What af_packet needs and nobody wants to type: a queue pair a worker, a ring of the size asked for, and frames that
+ * hold the MTU (its default of 2,048 bytes cuts jumbo frames).
+ */
+static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p, char *buf, size_t len)
+{
+	u32 frame = 2048;
+	int at = snprintf(buf, len, "%s", p->args);
+
+	while (frame < p->mtu + 128u)
+		frame *= 2;
+	if (!args_have(p->args, "qpairs"))
+		at += snprintf(buf + at, len - (size_t)at, ",qpairs=%u", dp->n_workers);
+	if (!args_have(p->args, "framesz") && !args_have(p->args, "blocksz"))
+		at += snprintf(buf + at, len - (size_t)at, ",blocksz=%u,framesz=%u", DWCP_MAX(frame, 4096u), frame);
+	if (!args_have(p->args, "framecnt"))
+		snprintf(buf + at, len - (size_t)at, ",framecnt=%u", p->rx_ring);
+}
+
+static int port_probe(struct dataplane *dp, struct port *port)
+{
+	const struct port_cfg *p = port->cfg;
+	char args[sizeof(p->args) + 128];
+	int err;
+
+	if (strchr(p->device, ':')) {
+		if (rte_eth_dev_get_port_by_name(p->device, &port->id) == 0)
+			return 0;
+		log_event("port.open port=%s device=%s error=no_such_device "
+			  "hint='is it bound to vfio-pci? dpdk-devbind.py --status'",
+			  p->name, p->device);
+		return -ENODEV;
+	}
+	port->vdev = true;
+	snprintf(port->vdev_name, sizeof(port->vdev_name), "net_%s_%s", p->device, p->name);
+	snprintf(args, sizeof(args), "%s", p->args);
+	if (strcmp(p->device, "af_packet") == 0)
+		af_packet_args(dp, p, args, sizeof(args));
+	err = rte_eal_hotplug_add("vdev", port->vdev_name, args);
+	if (err == 0 && rte_eth_dev_get_port_by_name(port->vdev_name, &port->id) == 0)
+		return 0;
+	log_event("port.open port=%s device=%s args='%s' error='%s' hint='does the interface or file exist, "
+		  "and may this user open it?'",
+		  p->name, p->device, args, err ? rte_strerror(-err) : "not created");
+	return err ? err : -ENODEV;
+}
+
+static int port_queues(struct dataplane *dp, struct port *port, const struct rte_eth_dev_info *info)
+{
+	const struct port_cfg *p = port->cfg;
+	u16 want = p->rx_queues ? p->rx_queues : (u16)dp->n_workers;
+
+	if (p->rx_queues > info->max_rx_queues) {
+		log_event("port.open port=%s error=too_few_rx_queues has=%u wanted=%u hint='lower rx_queues'", p->name,
+			  info->max_rx_queues, p->rx_queues);
+		return -EINVAL;
+	}
+	port->n_rxq = DWCP_MIN(want, info->max_rx_queues);
+	port->n_txq = (u16)dp->n_workers;
+	if (info->max_tx_queues < dp->n_workers) {
+		log_event("port.open port=%s error=too_few_tx_queues has=%u workers=%u "
+			  "hint='each worker needs a tx queue of its own: fewer dataplane.workers, or more queues in args'",
+			  p->name, info->max_tx_queues, dp->n_workers);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void port_offloads(struct port *port, const struct rte_eth_dev_info *info, u32 room, struct rte_eth_conf *conf)
+{
+	u32 frame = port->mtu + RTE_ETHER_HDR_LEN + VLAN_BYTES;
+
+	conf->rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	if (frame > room) {
+		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+		conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	} else {
+		/* one pool, no references: what fast free asks for. Chains of other ports need MULTI_SEGS instead. */
+		conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+		if (!conf->txmode.offloads)
+			conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	}
+	port->rx_offloads = conf->rxmode.offloads;
+	port->tx_offloads = conf->txmode.offloads;
+}
+
+static int port_mtu(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	u32 limit = info->max_mtu;
+
+	/* virtual drivers name a maximal frame that they do not enforce; a NIC means it */
+	if (info->max_rx_pktlen > RTE_ETHER_HDR_LEN)
+		limit = DWCP_MIN(limit, info->max_rx_pktlen - RTE_ETHER_HDR_LEN);
+	conf->rxmode.mtu = DWCP_MIN((u32)port->mtu, limit);
+	if (conf->rxmode.mtu >= port->mtu || port->vdev)
+		return 0;
+	log_event("port.open port=%s error=mtu mtu=%u device_max=%u hint='lower mtu'", port->cfg->name, port->mtu,
+		  limit);
+	return -EINVAL;
+}
+
+static int port_configure(struct dataplane *dp, struct port *port)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf = {0};
+	u32 room = rte_pktmbuf_data_room_size(dp->pool) - RTE_PKTMBUF_HEADROOM;
+	int err = rte_eth_dev_info_get(port->id, &info);
+
+	if (err)
+		return err;
+	err = port_queues(dp, port, &info);
+	if (err)
+		return err;
+	port_offloads(port, &info, room, &conf);
+	err = port_mtu(port, &info, &conf);
+	if (err)
+		return err;
+	if (port->n_rxq > 1 && info.flow_type_rss_offloads) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+		if (info.hash_key_size && info.hash_key_size <= sizeof(rss_key_symmetric)) {
+			conf.rx_adv_conf.rss_conf.rss_key = rss_key_symmetric;
+			conf.rx_adv_conf.rss_conf.rss_key_len = info.hash_key_size;
+		}
+	}
+	return rte_eth_dev_configure(port->id, port->n_rxq, port->n_txq, &conf);
+}
+
+static int port_start(struct dataplane *dp, struct port *port)
+{
+	const struct port_cfg *p = port->cfg;
+	u16 rx_ring = p->rx_ring, tx_ring = p->tx_ring;
+	int err = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_ring, &tx_ring);
+
+	for (u16 q = 0; !err && q < port->n_rxq; q++)
+		err = rte_eth_rx_queue_setup(port->id, q, rx_ring, SOCKET_ID_ANY, NULL, dp->pool);
+	for (u16 q = 0; !err && q < port->n_txq; q++)
+		err = rte_eth_tx_queue_setup(port->id, q, tx_ring, SOCKET_ID_ANY, NULL);
+	if (!err)
+		err = rte_eth_dev_start(port->id);
+	if (!err && p->promiscuous)
+		rte_eth_promiscuous_enable(port->id); /* -ENOTSUP: the driver gets every frame anyway */
+	return err;
+}
+
+static void port_describe(struct dataplane *dp, struct port *port)
+{
+	struct dwcp_stats_port *s = dwcp_stats_port_at(dp->stats_page, port->idx);
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(port->id, &mac) == 0)
+		memcpy(port->mac, mac.addr_bytes, 6);
+	memcpy(port->parse.mac, port->mac, 6);
+	port->parse.promiscuous = port->cfg->promiscuous;
+	snprintf(s->name, sizeof(s->name), "%s", port->cfg->name);
+	snprintf(s->device, sizeof(s->device), "%s", port->cfg->device);
+	memcpy(s->mac, port->mac, 6);
+	s->mtu = port->mtu;
+	s->n_rx_queues = port->n_rxq;
+	s->n_tx_queues = port->n_txq;
+}
+
+static int port_open(struct dataplane *dp, u32 idx)
+{
+	struct port *port = &dp->port[idx];
+	int err;
+
+	port->cfg = &dp->cfg->ports[idx];
+	port->idx = (u16)idx;
+	port->mtu = port->cfg->mtu;
+	port->id = UINT16_MAX;
+	err = port_probe(dp, port);
+	if (err)
+		return err;
+	err = port_configure(dp, port);
+	if (!err)
+		err = port_start(dp, port);
+	if (err) {
+		log_event("port.open port=%s device=%s error='%s'", port->cfg->name, port->cfg->device,
+			  rte_strerror(-err));
+		return err;
+	}
+	port_describe(dp, port);
+	log_event("port.open port=%s device=%s id=%u rx_queues=%u tx_queues=%u mtu=%u "
+		  "mac=%02x:%02x:%02x:%02x:%02x:%02x",
+		  port->cfg->name, port->cfg->device, port->id, port->n_rxq, port->n_txq, port->mtu, port->mac[0],
+		  port->mac[1], port->mac[2], port->mac[3], port->mac[4], port->mac[5]);
+	return 0;
+}
+
+int ports_open(struct dataplane *dp)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		int err = port_open(dp, i);
+
+		if (err)
+			return err;
+	}
+	ports_refresh(dp);
+	return 0;
+}
+
+void ports_close(struct dataplane *dp)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		struct port *port = &dp->port[i];
+
+		if (!port->cfg || port->id == UINT16_MAX)
+			continue;
+		rte_eth_dev_stop(port->id);
+		rte_eth_dev_close(port->id); /* pcap writes its file out here */
+	}
+}
+
+static void port_refresh_link(struct dataplane *dp, struct port *port, struct dwcp_stats_port *s)
+{
+	struct rte_eth_link link = {0};
+	struct dwcp_event e = {.type = DWCP_EVENT_LINK, .port = port->idx};
+	u32 up;
+
+	if (rte_eth_link_get_nowait(port->id, &link) < 0)
+		return;
+	up = link.link_status == RTE_ETH_LINK_UP;
+	port->speed_mbps = port->cfg->speed_mbps ? port->cfg->speed_mbps
+			   : link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	dwcp_store_relaxed(&s->speed_mbps, port->speed_mbps);
+	if (up == port->up)
+		return;
+	dwcp_store_relaxed(&port->up, up);
+	dwcp_store_relaxed(&s->up, up);
+	dwcp_count(&s->link_changes, 1);
+	log_event("port.link port=%s state=%s speed_mbps=%u", port->cfg->name, up ? "up" : "down", port->speed_mbps);
+	e.a = up;
+	counters_event(dp, &e);
+}
+
+void ports_refresh(struct dataplane *dp)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		struct port *port = &dp->port[i];
+		struct dwcp_stats_port *s = dwcp_stats_port_at(dp->stats_page, i);
+		struct rte_eth_stats hw;
+
+		port_refresh_link(dp, port, s);
+		if (rte_eth_stats_get(port->id, &hw))
+			continue;
+		dwcp_store_relaxed(&s->hw_rx_packets, hw.ipackets);
+		dwcp_store_relaxed(&s->hw_rx_bytes, hw.ibytes);
+		dwcp_store_relaxed(&s->hw_rx_missed, hw.imissed);
+		dwcp_store_relaxed(&s->hw_rx_errors, hw.ierrors);
+		dwcp_store_relaxed(&s->hw_rx_nombuf, hw.rx_nombuf);
+		dwcp_store_relaxed(&s->hw_tx_packets, hw.opackets);
+		dwcp_store_relaxed(&s->hw_tx_bytes, hw.obytes);
+		dwcp_store_relaxed(&s->hw_tx_errors, hw.oerrors);
+	}
+}

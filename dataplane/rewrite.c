@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rewrite.c - stage rewrite: may it go on (addresses, TTL, MTU, port), then TTL, checksum, MACs and tags in place.
+ * Decide is rewrite_decide(); commit is rewrite_commit(). Thread: worker.
+ */
+#include <dwcp/util/forward.h>
+#include <dwcp/util/rewrite.h>
+
+#include "dataplane.h"
+
+dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nexthop *nh, const struct pkt *p)
+{
+	const struct port *port = &dp->port[nh->port];
+	u32 verdict = pkt_forward_check(p);
+	u32 mtu = nh->mtu ? nh->mtu : port->mtu;
+
+	if (dwcp_unlikely(verdict != VERDICT_PASS))
+		return verdict;
+	if (dwcp_unlikely(p->ip_len > mtu))
+		return VERDICT_DROP(DROP_MTU_EXCEEDED);
+	if (dwcp_unlikely(!dwcp_load_relaxed(&port->up)))
+		return VERDICT_DROP(DROP_TX_PORT_DOWN);
+	return VERDICT_PASS;
+}
+
+static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dwcp_nexthop *nh, const struct pkt *p,
+					     struct rewrite_l2 *l2)
+{
+	s32 delta;
+	u32 verdict;
+
+	l2->n_tags = nh->n_tags;
+	for (u32 i = 0; i < nh->n_tags; i++) {
+		l2->tag[i].tpid = be16_load(&nh->forward.vlan[2 * i]);
+		l2->tag[i].tci = be16_load(&nh->forward.vlan[2 * i + 1]);
+	}
+	verdict = rewrite_packet(rte_pktmbuf_mtod(m, u8 *), rte_pktmbuf_headroom(m), p, l2, &delta);
+	if (verdict != VERDICT_PASS)
+		return verdict;
+	m->data_off = (u16)(m->data_off + delta);
+	m->data_len = (u16)(m->data_len - delta);
+	m->pkt_len = (u32)((s32)m->pkt_len - delta);
+	return VERDICT_PASS;
+}
+
+dwcp_inline u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m, const struct dwcp_nexthop *nh,
+			       const struct pkt *p)
+{
+	static const u8 none[6];
+	struct rewrite_l2 l2;
+	s32 delta;
+
+	memcpy(l2.dmac, nh->forward.dst_mac, 6);
+	memcpy(l2.smac, memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac, 6);
+	if (dwcp_unlikely(p->n_tags | nh->n_tags))
+		return rewrite_commit_tags(m, nh, p, &l2);
+	l2.n_tags = 0;
+	return rewrite_packet(rte_pktmbuf_mtod(m, u8 *), 0, p, &l2, &delta);
+}
+
+void stage_rewrite(struct worker *w, struct burst *b)
+{
+	const struct dataplane *dp = w->dp;
+	u32 dead = 0;
+
+	for (u32 i = 0; i < b->n; i++) {
+		u32 verdict = rewrite_decide(dp, b->nexthop[i], &b->pkt[i]);
+
+		if (dwcp_likely(verdict == VERDICT_PASS))
+			verdict = rewrite_commit(dp, b->mbuf[i], b->nexthop[i], &b->pkt[i]);
+		b->verdict[i] = verdict;
+		dead += verdict != VERDICT_PASS;
+	}
+	b->n_dead = (u16)dead;
+	burst_sweep(w, b);
+}

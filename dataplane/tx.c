@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tx.c - stage tx: packets to their ports, in order, one rte_eth_tx_burst() a port. What a queue does not take is
+ * dropped and counted: a retry would trade loss here for loss at our own rx ring, unseen. Thread: worker.
+ */
+#include "dataplane.h"
+
+static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n)
+{
+	const struct port *port = &w->dp->port[port_idx];
+	struct dwcp_stats_io *io = &w->stats->port[port_idx];
+	u64 bytes = 0, unsent = 0;
+	u32 sent;
+
+	/* counted before: a sent mbuf is not ours any more */
+	for (u32 i = 0; i < n; i++)
+		bytes += mbufs[i]->pkt_len;
+	sent = rte_eth_tx_burst(port->id, (u16)(w->idx % port->n_txq), mbufs, (u16)n);
+	for (u32 i = sent; i < n; i++)
+		unsent += mbufs[i]->pkt_len;
+	dwcp_count(&io->tx_packets, sent);
+	dwcp_count(&io->tx_bytes, bytes - unsent);
+	if (dwcp_unlikely(sent < n))
+		burst_drop_mbufs(w, mbufs + sent, n - sent, DROP_TX_FULL);
+}
+
+/* Several ports: collect by port, then flush those that were touched, in the order of their first packet. */
+static dwcp_noinline void tx_mixed(struct worker *w, struct burst *b)
+{
+	u16 touched[PORT_MAX];
+	u32 n_touched = 0;
+
+	for (u32 i = 0; i < b->n; i++) {
+		struct tx_stage *t = &w->tx[b->nexthop[i]->port];
+
+		if (t->n == 0)
+			touched[n_touched++] = b->nexthop[i]->port;
+		t->mbuf[t->n++] = b->mbuf[i];
+	}
+	for (u32 i = 0; i < n_touched; i++) {
+		struct tx_stage *t = &w->tx[touched[i]];
+
+		tx_flush(w, touched[i], t->mbuf, t->n);
+		t->n = 0;
+	}
+}
+
+void stage_tx(struct worker *w, struct burst *b)
+{
+	u32 differ = 0;
+
+	if (b->n == 0)
+		return;
+	for (u32 i = 1; i < b->n; i++)
+		differ |= b->nexthop[i]->port ^ b->nexthop[0]->port;
+	if (dwcp_likely(!differ))
+		tx_flush(w, b->nexthop[0]->port, b->mbuf, b->n);
+	else
+		tx_mixed(w, b);
+}
