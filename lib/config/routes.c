@@ -14,6 +14,7 @@
 
 #define ROUTE_FILE_MAX_BYTES  (2ull << 30)
 #define ROUTE_FILE_MAX_ERRORS 20
+#define ROUTE_LINE_BYTES      24 /* most are longer */
 #define ROUTE_MAX_VRF	      65535
 #define ROUTE_MAX_VLAN	      4094
 #define ROUTE_MAX_WEIGHT      256
@@ -44,6 +45,7 @@ struct parser {
 	const char *name;
 	struct config_errors *errors;
 	u64 n_bad;
+	u64 guess; /* of routes: memory that is not touched costs nothing, moving it does */
 	u32 line;
 	bool sorted; /* so far, and so without duplicates */
 	int rc;	     /* -ENOMEM sticks */
@@ -125,6 +127,8 @@ static bool type_of(struct span t, enum route_type *ret_type)
 {
 	u32 i;
 
+	if (t.at == t.end || *t.at < 'a')
+		return false; /* most lines begin with a digit */
 	for (i = ROUTE_UNICAST; i <= ROUTE_LOCAL; i++) {
 		if (!token_is(t, route_type_name(i), strlen(route_type_name(i))))
 			continue;
@@ -136,7 +140,7 @@ static bool type_of(struct span t, enum route_type *ret_type)
 
 static int list_reserve(struct parser *p, void **array, u64 n, u64 *cap, size_t bytes)
 {
-	u64 want = *cap ? *cap * 2 : 256;
+	u64 want = *cap ? *cap * 2 : DWCP_MAX(p->guess, 64u);
 	void *grown;
 
 	if (dwcp_likely(n < *cap))
@@ -404,7 +408,8 @@ int route_file_parse(const char *text, size_t len, const char *name, const struc
 	struct parser p = {.cfg = cfg ? cfg : &no_config,
 			   .name = name,
 			   .errors = errors,
-			   .sorted = true};
+			   .sorted = true,
+			   .guess = len / ROUTE_LINE_BYTES};
 	const char *at = text, *end = text + len, *stop;
 
 	while (at < end && !p.rc) {

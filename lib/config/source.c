@@ -17,7 +17,8 @@
 #define SOURCE_MAX_BYTES   (64u << 20)
 #define SOURCE_MAX_DEPTH   10
 #define SOURCE_MAX_FILES   1000
-#define SOURCE_MAX_NESTING 64 /* brackets; libconfig's parser and tree walk recurse on them */
+#define SOURCE_MAX_NESTING 64	/* brackets; libconfig's parser and tree walk recurse on them */
+#define SOURCE_MAX_KEYS	   1000 /* in one group; libconfig looks for each among all before it */
 
 struct input {
 	char *owned; /* NULL: the caller's text */
@@ -35,6 +36,7 @@ struct expansion {
 	XXH3_state_t *hash;
 	struct input stack[SOURCE_MAX_DEPTH];
 	u32 depth, nesting;
+	u32 n_keys[SOURCE_MAX_NESTING + 1]; /* of the open group of each nesting */
 	int rc;
 };
 
@@ -363,15 +365,19 @@ static void take_word(struct expansion *x, struct input *in)
 		emit(x, "L", 1);
 }
 
-static void take_bracket(struct expansion *x, struct input *in, char c)
+static void take_punctuation(struct expansion *x, struct input *in, char c)
 {
 	if (c == '{' || c == '(' || c == '[') {
 		if (++x->nesting > SOURCE_MAX_NESTING) {
 			expansion_fail(x, in->line, "expected at most 64 nested brackets");
 			return;
 		}
+		x->n_keys[x->nesting] = 0;
 	} else if ((c == '}' || c == ')' || c == ']') && x->nesting) {
 		x->nesting--;
+	} else if ((c == '=' || c == ':') && ++x->n_keys[x->nesting] > SOURCE_MAX_KEYS) {
+		expansion_fail(x, in->line, "expected at most 1000 keys in a group");
+		return;
 	}
 	take(x, in, 1);
 }
@@ -404,7 +410,7 @@ static void take_token(struct expansion *x, struct input *in)
 	} else if (is_word(c)) {
 		take_word(x, in);
 	} else {
-		take_bracket(x, in, c);
+		take_punctuation(x, in, c);
 	}
 	if (!x->rc && x->out->len > SOURCE_MAX_BYTES)
 		expansion_fail(x, x->stack[x->depth - 1].line,
