@@ -101,7 +101,7 @@ int fib_builder_match(const struct fib_builder *b, u32 vrf, u8 family, const str
 int fib_builder_each(const struct fib_builder *b,
 		     int (*cb)(void *arg, const struct fib_prefix *p, u32 slot), void *arg)
 {
-	return rib_each(&b->rib, cb, arg);
+	return rib_walk(&b->rib, cb, arg);
 }
 
 u64 fib_builder_count(const struct fib_builder *b, u8 family)

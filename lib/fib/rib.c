@@ -703,7 +703,7 @@ static int each_table(const struct each *e)
 	return 0;
 }
 
-int rib_each(const struct rib *r, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
+int rib_walk(const struct rib *r, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
 	     void *arg)
 {
 	for (u32 i = 0; i < r->n_table; i++) {

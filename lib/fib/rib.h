@@ -90,7 +90,7 @@ int rib_del(struct rib *r, const struct fib_prefix *p);
 int rib_get(const struct rib *r, const struct fib_prefix *p, u32 *ret_slot);
 int rib_match(const struct rib *r, u32 vrf, u8 family, const struct fib_addr *a,
 	      struct fib_prefix *ret_prefix, u32 *ret_slot);
-int rib_each(const struct rib *r, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
+int rib_walk(const struct rib *r, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
 	     void *arg);
 int rib_mark(struct rib *r, u32 id);
 void rib_table_free(struct rib_table *t);

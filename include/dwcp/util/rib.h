@@ -26,6 +26,20 @@ enum rib_source {
 
 struct rib;
 
+struct rib_publish_times {
+	u64 commit_ns; /* bringing the FIB's arrays up to date */
+	u64 seal_ns;   /* hashing, sealing, manifest */
+};
+
+struct rib_usage {
+	u64 n_nexthops, n_groups; /* path sets of one path or of a type without any; of several */
+	u64 n_slots;              /* elements of the nexthop section, free ones included */
+	u64 n_ids_given;          /* since the rib was created */
+	u64 route_bytes;          /* heap: prefixes and sources, without the FIB's */
+	u64 nexthop_bytes;        /* heap: path sets, slots, buckets, ids */
+	struct rib_publish_times times; /* of the last publish */
+};
+
 struct rib_cfg {
 	u32 chunk_bytes; /* of published sections */
 	bool huge;       /* seal into 2 MB pages where there are some */
@@ -68,6 +82,8 @@ int rib_each(const struct rib *r, const struct fib_prefix *from, int (*cb)(void 
 	     void *arg);
 u64 rib_count(const struct rib *r, u8 family);
 u64 rib_source_count(const struct rib *r, u8 source, u8 family);
+/** rib_usage() - sizes and times, for metrics. */
+void rib_usage(const struct rib *r, struct rib_usage *ret_usage);
 /** rib_dirty() - has anything changed since the last publish? */
 bool rib_dirty(const struct rib *r);
 

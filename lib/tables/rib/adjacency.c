@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * adjacency.c - what the configuration says of links: ports, the prefixes on them, and neighbours. rib_configure()
+ * builds a new adjacency beside the old one and changes nothing before that has succeeded; then path sets are looked at
+ * again, and the local and connected routes are replaced.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "rib_private.h"
+
+bool rib_addr_is_link_local(u8 family, const struct fib_addr *a)
+{
+	return family == FIB_IP6 && a->hi >> 54 == 0xfe80 >> 6;
+}
+
+static void addr_mask(u8 family, struct fib_addr *a, u8 len)
+{
+	u32 bits = family == FIB_IP4 ? len + 96u : len;
+
+	a->hi = bits >= 64 ? a->hi : bits ? a->hi & ~0ull << (64 - bits) : 0;
+	a->lo = bits >= 128 ? a->lo : bits > 64 ? a->lo & ~0ull << (128 - bits) : 0;
+}
+
+static bool connected_covers(const struct rib_connected *c, u8 family, const struct fib_addr *a)
+{
+	struct fib_addr masked = *a;
+
+	if (c->family != family)
+		return false;
+	addr_mask(family, &masked, c->len);
+	return masked.hi == c->addr.hi && masked.lo == c->addr.lo;
+}
+
+u16 rib_path_port(const struct rib_adjacency *a, const struct rib_path *p)
+{
+	u16 port = RIB_NO_PORT;
+	int best = -1;
+
+	if (p->port != RIB_NO_PORT)
+		return a->ports[p->port].index == RIB_NO_PORT ? RIB_NO_PORT : p->port;
+	for (u32 i = 0; i < a->n_connected; i++) {
+		const struct rib_connected *c = &a->connected[i];
+
+		if (c->len <= best || !connected_covers(c, p->family, &p->gateway))
+			continue;
+		best = c->len;
+		port = c->port;
+	}
+	return port;
+}
+
+static u32 neighbour_home(const struct rib_adjacency *a, u16 port, u8 family,
+			  const struct fib_addr *addr)
+{
+	return rib_mix(rib_mix(addr->hi ^ ((u64)port << 8 | family)) ^ addr->lo) &
+	       a->neighbour_mask;
+}
+
+/*
+ * Tags as the path says them; a path without tags takes its neighbour's, and a neighbour without tags is good for any.
+ * Of several the first in the configuration wins, after an exact one.
+ */
+const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
+					       const struct rib_path *p, u16 port)
+{
+	const struct rib_neighbour *found = NULL;
+	u32 v;
+
+	if (!p->family || !a->n_neighbours)
+		return NULL;
+	for (u32 i = neighbour_home(a, port, p->family, &p->gateway); (v = a->neighbour_index[i]);
+	     i = (i + 1) & a->neighbour_mask) {
+		const struct rib_neighbour *n = &a->neighbours[v - 1];
+
+		if (n->port != port || n->family != p->family || n->addr.lo != p->gateway.lo ||
+		    n->addr.hi != p->gateway.hi)
+			continue;
+		if (n->vlan == p->vlan && n->svlan == p->svlan)
+			return n;
+		if (!found && ((!p->vlan && !p->svlan) || (!n->vlan && !n->svlan)))
+			found = n;
+	}
+	return found;
+}
+
+void rib_adjacency_fini(struct rib_adjacency *a)
+{
+	free(a->ports);
+	free(a->connected);
+	free(a->neighbours);
+	free(a->neighbour_index);
+	memset(a, 0, sizeof(*a));
+}
+
+/* ---- building one from the configuration --------------------------------------------------------------------- */
+
+static u32 port_intern(struct rib_adjacency *a, const char *name)
+{
+	struct rib_port *p;
+	u32 i;
+
+	for (i = 0; i < a->n_ports; i++)
+		if (!strcmp(a->ports[i].name, name))
+			return i;
+	p = &a->ports[a->n_ports++];
+	memset(p, 0, sizeof(*p));
+	memcpy(p->name, name, strnlen(name, sizeof(p->name) - 1));
+	p->hash = XXH3_64bits(p->name, sizeof(p->name));
+	return i;
+}
+
+static int ports_build(struct rib_adjacency *a, const struct rib_adjacency *old,
+		       const struct dwcp_config *cfg)
+{
+	if (cfg->n_ports > CONFIG_MAX_PORTS || old->n_ports + cfg->n_ports >= RIB_NO_PORT)
+		return -EINVAL;
+	a->ports = calloc(old->n_ports + cfg->n_ports + 1, sizeof(*a->ports));
+	if (!a->ports)
+		return -ENOMEM;
+	if (old->n_ports)
+		memcpy(a->ports, old->ports, old->n_ports * sizeof(*a->ports));
+	a->n_ports = old->n_ports;
+	for (u32 i = 0; i < a->n_ports; i++)
+		a->ports[i].index = RIB_NO_PORT;
+	for (u32 i = 0; i < cfg->n_ports; i++) {
+		a->by_index[i] = port_intern(a, cfg->ports[i].name);
+		a->ports[a->by_index[i]].index = i;
+	}
+	a->n_index = cfg->n_ports;
+	return 0;
+}
+
+static int connected_build(struct rib_adjacency *a, const struct dwcp_config *cfg)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < cfg->n_ports; i++)
+		n += cfg->ports[i].n_addresses;
+	a->connected = calloc(n + 1, sizeof(*a->connected));
+	if (!a->connected)
+		return -ENOMEM;
+	for (u32 i = 0; i < cfg->n_ports; i++)
+		for (u32 k = 0; k < cfg->ports[i].n_addresses; k++) {
+			const struct config_addr *ca = &cfg->ports[i].addresses[k];
+			struct rib_connected *c = &a->connected[a->n_connected];
+			u8 max = ca->family == FIB_IP4 ? 32 : 128;
+
+			if ((ca->family != FIB_IP4 && ca->family != FIB_IP6) ||
+			    ca->prefix_len > max ||
+			    (max == 32 && (ca->addr.hi || ca->addr.lo >> 32)))
+				return -EINVAL;
+			/* A host's own prefix has no others on it; link-local ones are on every link. */
+			if (ca->prefix_len == max || rib_addr_is_link_local(ca->family, &ca->addr))
+				continue;
+			*c = (struct rib_connected){ca->addr, a->by_index[i], ca->family,
+						    ca->prefix_len};
+			addr_mask(c->family, &c->addr, c->len);
+			a->n_connected++;
+		}
+	return 0;
+}
+
+static int neighbours_build(struct rib_adjacency *a, const struct dwcp_config *cfg)
+{
+	u64 size = 64;
+
+	while (size < 2ull * cfg->n_neighbours)
+		size *= 2;
+	a->neighbours = calloc((u64)cfg->n_neighbours + 1, sizeof(*a->neighbours));
+	a->neighbour_index = calloc(size, sizeof(*a->neighbour_index));
+	a->neighbour_mask = size - 1;
+	if (!a->neighbours || !a->neighbour_index)
+		return -ENOMEM;
+	for (u32 i = 0; i < cfg->n_neighbours; i++) {
+		const struct neighbour_cfg *nc = &cfg->neighbours[i];
+		struct rib_neighbour *n = &a->neighbours[i];
+		u32 pos;
+
+		if (nc->port_idx >= cfg->n_ports || nc->vlan > 4095 || nc->svlan > 4095 ||
+		    (nc->addr.family != FIB_IP4 && nc->addr.family != FIB_IP6) ||
+		    (nc->addr.family == FIB_IP4 && (nc->addr.addr.hi || nc->addr.addr.lo >> 32)))
+			return -EINVAL;
+		n->addr = nc->addr.addr;
+		n->family = nc->addr.family;
+		n->port = a->by_index[nc->port_idx];
+		n->vlan = nc->vlan;
+		n->svlan = nc->svlan;
+		memcpy(n->mac, nc->mac, sizeof(n->mac));
+		pos = neighbour_home(a, n->port, n->family, &n->addr);
+		while (a->neighbour_index[pos])
+			pos = (pos + 1) & a->neighbour_mask;
+		a->neighbour_index[pos] = i + 1;
+	}
+	a->n_neighbours = cfg->n_neighbours;
+	return 0;
+}
+
+/* ---- the routes that follow from it -------------------------------------------------------------------------- */
+
+static void host_prefix(struct fib_prefix *p, u8 family, const struct fib_addr *a)
+{
+	*p = (struct fib_prefix){.addr = *a, .family = family, .len = family == FIB_IP4 ? 32 : 128};
+}
+
+static int local_replace(struct rib *r, const struct dwcp_config *cfg)
+{
+	struct route_cfg *routes;
+	u64 n = 0;
+	int err;
+
+	for (u32 i = 0; i < cfg->n_ports; i++)
+		n += cfg->ports[i].n_addresses;
+	routes = calloc(n + 1, sizeof(*routes));
+	if (!routes)
+		return -ENOMEM;
+	n = 0;
+	for (u32 i = 0; i < cfg->n_ports; i++)
+		for (u32 k = 0; k < cfg->ports[i].n_addresses; k++) {
+			const struct config_addr *ca = &cfg->ports[i].addresses[k];
+
+			host_prefix(&routes[n].prefix, ca->family, &ca->addr);
+			routes[n++].type = ROUTE_LOCAL;
+		}
+	err = rib_source_replace_first(r, RIB_LOCAL, routes, n);
+	free(routes);
+	return err;
+}
+
+static void connected_route(struct route_cfg *route, struct path_cfg *path, u16 port_idx)
+{
+	*path = (struct path_cfg){.port_idx = port_idx, .weight = 1};
+	route->type = ROUTE_UNICAST;
+	route->paths = path;
+	route->n_paths = 1;
+}
+
+static int connected_replace(struct rib *r)
+{
+	const struct rib_adjacency *a = &r->adj;
+	u64 cap = (u64)a->n_connected + a->n_neighbours + 1, n = 0;
+	struct route_cfg *routes = calloc(cap, sizeof(*routes));
+	struct path_cfg *paths = calloc(cap, sizeof(*paths));
+	int err = -ENOMEM;
+
+	if (!routes || !paths)
+		goto out;
+	for (u32 i = 0; i < a->n_connected; i++, n++) {
+		const struct rib_connected *c = &a->connected[i];
+
+		routes[n].prefix =
+			(struct fib_prefix){.addr = c->addr, .family = c->family, .len = c->len};
+		connected_route(&routes[n], &paths[n], a->ports[c->port].index);
+	}
+	for (u32 i = 0; i < a->n_neighbours; i++) {
+		const struct rib_neighbour *nb = &a->neighbours[i];
+
+		if (rib_addr_is_link_local(nb->family, &nb->addr))
+			continue;
+		host_prefix(&routes[n].prefix, nb->family, &nb->addr);
+		connected_route(&routes[n], &paths[n], a->ports[nb->port].index);
+		paths[n].gateway = (struct config_addr){.addr = nb->addr, .family = nb->family};
+		paths[n].vlan = nb->vlan;
+		paths[n].svlan = nb->svlan;
+		n++;
+	}
+	err = rib_source_replace_first(r, RIB_CONNECTED, routes, n);
+out:
+	free(routes);
+	free(paths);
+	return err;
+}
+
+int rib_configure(struct rib *r, const struct dwcp_config *cfg)
+{
+	struct rib_adjacency a = {0};
+	int err;
+
+	err = ports_build(&a, &r->adj, cfg);
+	if (!err)
+		err = connected_build(&a, cfg);
+	if (!err)
+		err = neighbours_build(&a, cfg);
+	if (err) {
+		rib_adjacency_fini(&a);
+		return err;
+	}
+	rib_adjacency_fini(&r->adj);
+	r->adj = a;
+	rib_nexthop_refresh(r);
+	err = local_replace(r, cfg);
+	return err ? err : connected_replace(r);
+}

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nexthop.c - path sets: each distinct one is there once, has an id and a slot, and goes when the last route that uses
+ * it goes. A set of one path is a next hop; a set of several is a group over next hops, which are sets of their own and
+ * are held by the group; the types without a path have one set each.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "rib_private.h"
+
+/* ---- what a route says, in canonical form --------------------------------------------------------------------- */
+
+struct path_key {
+	struct rib_path path;
+	u64 hash;
+	u32 weight;
+};
+
+struct set_key {
+	u64 hash;
+	u32 n; /* of paths; 0 = a type without any */
+	u8 type;
+	struct path_key paths[CONFIG_MAX_PATHS];
+};
+
+static u64 path_hash(const struct rib *r, const struct rib_path *p)
+{
+	u64 bytes[4] = {p->gateway.hi, p->gateway.lo,
+			(u64)p->family << 32 | (u32)p->vlan << 16 | p->svlan,
+			p->port == RIB_NO_PORT ? 0 : r->adj.ports[p->port].hash};
+
+	return XXH3_64bits(bytes, sizeof(bytes));
+}
+
+static bool path_equal(const struct rib_path *a, const struct rib_path *b)
+{
+	return a->gateway.lo == b->gateway.lo && a->gateway.hi == b->gateway.hi &&
+	       a->port == b->port && a->vlan == b->vlan && a->svlan == b->svlan &&
+	       a->family == b->family;
+}
+
+static int path_key_of(const struct rib *r, const struct path_cfg *p, struct path_key *ret)
+{
+	struct rib_path *path = &ret->path;
+
+	*path = (struct rib_path){.gateway = p->gateway.addr,
+				  .port = RIB_NO_PORT,
+				  .vlan = p->vlan,
+				  .svlan = p->svlan,
+				  .family = p->gateway.family};
+	if (p->vlan > 4095 || p->svlan > 4095)
+		return -EINVAL;
+	if (p->port_idx != UINT16_MAX) {
+		if (p->port_idx >= r->adj.n_index)
+			return -EINVAL;
+		path->port = r->adj.by_index[p->port_idx];
+	}
+	if (!path->family) {
+		path->gateway = (struct fib_addr){0};
+		if (path->port == RIB_NO_PORT)
+			return -EINVAL;
+	} else if (path->family == FIB_IP4) {
+		if (path->gateway.hi || path->gateway.lo >> 32)
+			return -EINVAL;
+	} else if (path->family != FIB_IP6) {
+		return -EINVAL;
+	}
+	ret->hash = path_hash(r, path);
+	ret->weight = p->weight ? p->weight : 1;
+	return 0;
+}
+
+/* An order that doesn't know which port was configured first. */
+static int path_key_cmp(const struct path_key *a, const struct path_key *b)
+{
+	if (a->path.family != b->path.family)
+		return a->path.family < b->path.family ? -1 : 1;
+	if (a->path.gateway.hi != b->path.gateway.hi)
+		return a->path.gateway.hi < b->path.gateway.hi ? -1 : 1;
+	if (a->path.gateway.lo != b->path.gateway.lo)
+		return a->path.gateway.lo < b->path.gateway.lo ? -1 : 1;
+	return a->hash < b->hash ? -1 : a->hash > b->hash;
+}
+
+/* Insertion sort; a path that is there twice is there once with both weights. */
+static void set_add(struct set_key *s, const struct path_key *k)
+{
+	u32 i = s->n, sum;
+
+	while (i && path_key_cmp(&s->paths[i - 1], k) > 0)
+		i--;
+	if (i && path_equal(&s->paths[i - 1].path, &k->path)) {
+		sum = s->paths[i - 1].weight + k->weight;
+		s->paths[i - 1].weight = sum < k->weight ? UINT32_MAX : sum;
+		return;
+	}
+	memmove(&s->paths[i + 1], &s->paths[i], (s->n - i) * sizeof(*k));
+	s->paths[i] = *k;
+	s->n++;
+}
+
+static void set_hash(struct set_key *s)
+{
+	u64 bytes[CONFIG_MAX_PATHS][2];
+
+	if (s->n == 1) {
+		s->paths[0].weight = 1; /* weighs nothing against itself */
+		s->hash = s->paths[0].hash;
+		return;
+	}
+	for (u32 i = 0; i < s->n; i++) {
+		bytes[i][0] = s->paths[i].hash;
+		bytes[i][1] = s->paths[i].weight;
+	}
+	s->hash = XXH3_64bits(bytes, s->n * sizeof(bytes[0]));
+}
+
+static int set_key_of(const struct rib *r, const struct route_cfg *route, struct set_key *ret)
+{
+	static const u8 types[] = {[ROUTE_BLACKHOLE] = DWCP_NEXTHOP_BLACKHOLE,
+				   [ROUTE_UNREACHABLE] = DWCP_NEXTHOP_UNREACHABLE,
+				   [ROUTE_PROHIBIT] = DWCP_NEXTHOP_PROHIBIT,
+				   [ROUTE_LOCAL] = DWCP_NEXTHOP_LOCAL};
+	struct path_key k;
+	int err;
+
+	ret->n = 0;
+	if (route->type != ROUTE_UNICAST) {
+		if ((u32)route->type >= DWCP_ARRAY_LEN(types))
+			return -EINVAL;
+		ret->type = types[route->type];
+		ret->hash = rib_mix(0xc0de0000ull + ret->type);
+		return 0;
+	}
+	if (!route->n_paths || route->n_paths > CONFIG_MAX_PATHS)
+		return -EINVAL;
+	for (u32 i = 0; i < route->n_paths; i++) {
+		err = path_key_of(r, &route->paths[i], &k);
+		if (err)
+			return err;
+		set_add(ret, &k);
+	}
+	ret->type = ret->n == 1 ? DWCP_NEXTHOP_FORWARD : DWCP_NEXTHOP_GROUP;
+	set_hash(ret);
+	return 0;
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
+
+static int slot_alloc(struct rib *r, u32 *ret_slot)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+	int err;
+
+	if (nhs->n_free_slots) {
+		*ret_slot = nhs->free_slots[--nhs->n_free_slots];
+		return 0;
+	}
+	if (r->nexthop.n >= RIB_MAX_SLOTS)
+		return -ENOSPC;
+	err = rib_array_grow(&r->nexthop, r->nexthop.n + 1);
+	if (!err)
+		*ret_slot = r->nexthop.n - 1;
+	return err;
+}
+
+static void slot_free(struct rib *r, u32 slot)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+	u32 cap = nhs->cap_free_slots ? 2 * nhs->cap_free_slots : 256, *slots;
+
+	memset(r->nexthop.bytes + (u64)slot * sizeof(struct dwcp_nexthop), 0,
+	       sizeof(struct dwcp_nexthop));
+	rib_array_touch(&r->nexthop, slot, 1);
+	if (nhs->n_free_slots == nhs->cap_free_slots) {
+		slots = realloc(nhs->free_slots, cap * sizeof(*slots));
+		if (!slots)
+			return; /* the slot stays unused */
+		nhs->free_slots = slots;
+		nhs->cap_free_slots = cap;
+	}
+	nhs->free_slots[nhs->n_free_slots++] = slot;
+}
+
+/* ---- elements --------------------------------------------------------------------------------------------------- */
+
+static void forward_tags(struct dwcp_nexthop *e, u16 vlan, u16 svlan)
+{
+	u16 *tag = e->forward.vlan;
+
+	if (svlan) {
+		*tag++ = htobe16(0x88a8);
+		*tag++ = htobe16(svlan);
+		e->n_tags++;
+	}
+	if (vlan) {
+		*tag++ = htobe16(0x8100);
+		*tag = htobe16(vlan);
+		e->n_tags++;
+	}
+}
+
+static void path_element(struct rib *r, struct rib_nexthop *nh, struct dwcp_nexthop *e)
+{
+	const struct rib_path *p = &nh->path;
+	const struct rib_neighbour *n;
+	u16 port = rib_path_port(&r->adj, p);
+	bool tagged = p->vlan || p->svlan, resolved;
+
+	e->type = DWCP_NEXTHOP_UNRESOLVED;
+	nh->unreachable = port == RIB_NO_PORT;
+	n = nh->unreachable ? NULL : rib_path_neighbour(&r->adj, p, port);
+	if (!nh->unreachable)
+		e->port = r->adj.ports[port].index;
+	if (n) {
+		e->type = DWCP_NEXTHOP_FORWARD;
+		memcpy(e->forward.dst_mac, n->mac, sizeof(n->mac));
+		forward_tags(e, tagged ? p->vlan : n->vlan, tagged ? p->svlan : n->svlan);
+	}
+	resolved = n || (!p->family && !nh->unreachable);
+	nh->flipped = resolved != nh->resolved;
+	nh->resolved = resolved;
+}
+
+void rib_nexthop_write(struct rib *r, u32 i)
+{
+	struct rib_nexthop *nh = &r->nhs.nh[i];
+	struct dwcp_nexthop e = {.type = nh->type, .id = nh->id};
+	void *at = r->nexthop.bytes + (u64)nh->slot * sizeof(e);
+
+	if (nh->type == DWCP_NEXTHOP_FORWARD) {
+		path_element(r, nh, &e);
+	} else if (nh->type == DWCP_NEXTHOP_GROUP) {
+		e.group.first_bucket = nh->group.first_bucket;
+		e.group.n_buckets = nh->group.n_buckets;
+	} else {
+		nh->resolved = true;
+	}
+	if (!memcmp(at, &e, sizeof(e)))
+		return;
+	memcpy(at, &e, sizeof(e));
+	rib_array_touch(&r->nexthop, nh->slot, 1);
+	r->dirty = true;
+}
+
+static bool group_flipped(const struct rib *r, const struct rib_nexthop *g)
+{
+	for (u32 i = 0; i < g->n_members; i++)
+		if (r->nhs.nh[g->group.members[i].nh].flipped)
+			return true;
+	return false;
+}
+
+void rib_nexthop_refresh(struct rib *r)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+
+	for (u32 i = 1; i < nhs->n; i++) {
+		nhs->nh[i].flipped = false;
+		if (nhs->nh[i].type == DWCP_NEXTHOP_FORWARD)
+			rib_nexthop_write(r, i);
+	}
+	for (u32 i = 1; i < nhs->n; i++)
+		if (nhs->nh[i].type == DWCP_NEXTHOP_GROUP && group_flipped(r, &nhs->nh[i]))
+			rib_group_fill(r, &nhs->nh[i]);
+}
+
+/* ---- interning --------------------------------------------------------------------------------------------------- */
+
+static bool set_equal(const struct rib *r, const struct rib_nexthop *nh, const struct set_key *s)
+{
+	if (nh->hash != s->hash || nh->type != s->type)
+		return false;
+	if (nh->type == DWCP_NEXTHOP_FORWARD)
+		return path_equal(&nh->path, &s->paths[0].path);
+	if (nh->type != DWCP_NEXTHOP_GROUP)
+		return true;
+	if (nh->n_members != s->n)
+		return false;
+	for (u32 i = 0; i < s->n; i++) {
+		const struct rib_member *m = &nh->group.members[i];
+
+		if (m->weight != s->paths[i].weight ||
+		    !path_equal(&r->nhs.nh[m->nh].path, &s->paths[i].path))
+			return false;
+	}
+	return true;
+}
+
+static u32 set_find(const struct rib *r, const struct set_key *s)
+{
+	const struct rib_nexthops *nhs = &r->nhs;
+	u32 i;
+
+	for (u32 pos = s->hash & nhs->mask; (i = nhs->index[pos]); pos = (pos + 1) & nhs->mask)
+		if (set_equal(r, &nhs->nh[i], s))
+			return i;
+	return 0;
+}
+
+static void index_put(u32 *index, u32 mask, u64 hash, u32 i)
+{
+	u32 pos = hash & mask;
+
+	while (index[pos])
+		pos = (pos + 1) & mask;
+	index[pos] = i;
+}
+
+static void index_del(struct rib_nexthops *nhs, u32 i)
+{
+	u32 hole = nhs->nh[i].hash & nhs->mask, v;
+
+	while (nhs->index[hole] != i)
+		hole = (hole + 1) & nhs->mask;
+	for (u32 k = (hole + 1) & nhs->mask; (v = nhs->index[k]); k = (k + 1) & nhs->mask) {
+		u32 home = nhs->nh[v].hash & nhs->mask;
+
+		if (((k - home) & nhs->mask) < ((k - hole) & nhs->mask))
+			continue;
+		nhs->index[hole] = v;
+		hole = k;
+	}
+	nhs->index[hole] = 0;
+}
+
+static int nexthops_grow(struct rib_nexthops *nhs)
+{
+	u32 cap = nhs->cap ? 2 * nhs->cap : 64, *index;
+	struct rib_nexthop *nh = realloc(nhs->nh, cap * sizeof(*nh));
+
+	if (!nh)
+		return -ENOMEM;
+	nhs->nh = nh;
+	index = calloc(2ull * cap, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	for (u32 i = 1; i < nhs->n; i++)
+		if (nh[i].type != DWCP_NEXTHOP_NONE)
+			index_put(index, 2 * cap - 1, nh[i].hash, i);
+	free(nhs->index);
+	nhs->index = index;
+	nhs->mask = 2 * cap - 1;
+	nhs->cap = cap;
+	return 0;
+}
+
+/* An empty entry with id and slot. */
+static int nexthop_new(struct rib *r, u64 hash, u8 type, u32 *ret_nh)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+	struct rib_nexthop nh = {.hash = hash, .type = type};
+	u32 i = nhs->free;
+	int err;
+
+	if (!i && nhs->n == nhs->cap) {
+		err = nexthops_grow(nhs);
+		if (err)
+			return err;
+	}
+	err = rib_id_assign(r, hash, &nh.id);
+	if (!err)
+		err = slot_alloc(r, &nh.slot);
+	if (err)
+		return err;
+	err = rib_id_put(r, nh.id, nh.slot);
+	if (err) {
+		slot_free(r, nh.slot);
+		return err;
+	}
+	if (i)
+		nhs->free = nhs->nh[i].next_free;
+	else
+		i = nhs->n++;
+	nhs->nh[i] = nh;
+	nhs->used++;
+	index_put(nhs->index, nhs->mask, hash, i);
+	*ret_nh = i;
+	return 0;
+}
+
+static void nexthop_del(struct rib *r, u32 i)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+	struct rib_nexthop *nh = &nhs->nh[i];
+
+	index_del(nhs, i);
+	rib_id_del(r, nh->id);
+	slot_free(r, nh->slot);
+	*nh = (struct rib_nexthop){.next_free = nhs->free};
+	nhs->free = i;
+	nhs->used--;
+	r->dirty = true;
+}
+
+static int path_find(struct rib *r, const struct path_key *k, u32 *ret_nh)
+{
+	struct set_key s;
+	int err;
+
+	s.n = 1;
+	s.type = DWCP_NEXTHOP_FORWARD;
+	s.hash = k->hash;
+	s.paths[0] = *k;
+	*ret_nh = set_find(r, &s);
+	if (*ret_nh)
+		return r->nhs.nh[*ret_nh].unreachable ? -EINVAL : 0;
+	if (rib_path_port(&r->adj, &k->path) == RIB_NO_PORT)
+		return -EINVAL;
+	err = nexthop_new(r, k->hash, DWCP_NEXTHOP_FORWARD, ret_nh);
+	if (err)
+		return err;
+	r->nhs.nh[*ret_nh].path = k->path;
+	rib_nexthop_write(r, *ret_nh);
+	return 0;
+}
+
+/* The members of a group to be, each with one reference. */
+static int members_new(struct rib *r, const struct set_key *s, struct rib_member **ret_members)
+{
+	struct rib_member *m = calloc(s->n, sizeof(*m));
+	int err = m ? 0 : -ENOMEM;
+	u32 n = 0;
+
+	for (; !err && n < s->n; n++) {
+		err = path_find(r, &s->paths[n], &m[n].nh);
+		if (err)
+			break;
+		rib_nexthop_ref(r, m[n].nh);
+		m[n].weight = s->paths[n].weight;
+	}
+	if (!err) {
+		*ret_members = m;
+		return 0;
+	}
+	while (n--)
+		rib_nexthop_unref(r, m[n].nh);
+	free(m);
+	return err;
+}
+
+static void members_free(struct rib *r, struct rib_member *m, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		rib_nexthop_unref(r, m[i].nh);
+	free(m);
+}
+
+static int group_new(struct rib *r, const struct set_key *s, u32 *ret_nh)
+{
+	struct rib_member *members;
+	struct rib_nexthop *g;
+	int err;
+
+	err = members_new(r, s, &members);
+	if (err)
+		return err;
+	err = nexthop_new(r, s->hash, DWCP_NEXTHOP_GROUP, ret_nh);
+	if (err) {
+		members_free(r, members, s->n);
+		return err;
+	}
+	g = &r->nhs.nh[*ret_nh];
+	g->n_members = s->n;
+	g->group.members = members;
+	err = rib_group_alloc(r, g);
+	if (err) {
+		nexthop_del(r, *ret_nh);
+		members_free(r, members, s->n);
+		return err;
+	}
+	r->nhs.n_groups++;
+	rib_group_fill(r, g);
+	rib_nexthop_write(r, *ret_nh);
+	return 0;
+}
+
+int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh)
+{
+	struct set_key s;
+	u32 nh = 0;
+	int err;
+
+	err = set_key_of(r, route, &s);
+	if (err)
+		return err;
+	if (s.type == DWCP_NEXTHOP_FORWARD) {
+		err = path_find(r, &s.paths[0], &nh);
+	} else {
+		nh = set_find(r, &s);
+		if (nh)
+			err = r->nhs.nh[nh].unreachable ? -EINVAL : 0;
+		else if (s.type == DWCP_NEXTHOP_GROUP)
+			err = group_new(r, &s, &nh);
+		else
+			err = nexthop_new(r, s.hash, s.type, &nh);
+		if (!err && nh && s.type != DWCP_NEXTHOP_GROUP)
+			rib_nexthop_write(r, nh);
+	}
+	if (!err)
+		*ret_nh = nh;
+	return err;
+}
+
+void rib_nexthop_ref(struct rib *r, u32 nh)
+{
+	r->nhs.nh[nh].refs++;
+}
+
+void rib_nexthop_reap(struct rib *r, u32 i)
+{
+	struct rib_nexthop *nh = &r->nhs.nh[i];
+	struct rib_member *members = NULL;
+	u32 n = nh->n_members;
+
+	if (nh->refs || nh->type == DWCP_NEXTHOP_NONE)
+		return;
+	if (nh->type == DWCP_NEXTHOP_GROUP) {
+		members = nh->group.members;
+		rib_group_free(r, nh);
+		r->nhs.n_groups--;
+	}
+	nexthop_del(r, i);
+	/* Members are single paths: this goes one level deep. */
+	for (u32 k = 0; members && k < n; k++) {
+		struct rib_nexthop *m = &r->nhs.nh[members[k].nh];
+
+		if (!--m->refs)
+			nexthop_del(r, members[k].nh);
+	}
+	free(members);
+}
+
+void rib_nexthop_unref(struct rib *r, u32 nh)
+{
+	if (!--r->nhs.nh[nh].refs)
+		rib_nexthop_reap(r, nh);
+}
+
+int rib_nexthop_init(struct rib *r)
+{
+	int err;
+
+	r->nhs.n = 1;
+	err = nexthops_grow(&r->nhs);
+	if (!err)
+		err = rib_array_grow(&r->nexthop, 1); /* slot 0: no route */
+	if (!err)
+		err = rib_array_grow(&r->id, DWCP_SEGMENT_ALIGN / sizeof(struct dwcp_id_entry));
+	return err;
+}
+
+void rib_nexthop_fini(struct rib *r)
+{
+	struct rib_nexthops *nhs = &r->nhs;
+
+	for (u32 i = 1; i < nhs->n; i++)
+		if (nhs->nh[i].type == DWCP_NEXTHOP_GROUP)
+			free(nhs->nh[i].group.members);
+	for (u32 c = 0; c < RIB_BUCKET_SIZES; c++)
+		free(nhs->free_buckets[c]);
+	free(nhs->free_slots);
+	free(nhs->index);
+	free(nhs->nh);
+	rib_id_fini(r);
+}

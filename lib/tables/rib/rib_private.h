@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rib_private.h - the parts of a rib, and who may call whom: rib.c and source.c (routes of sources) stand on route.c
+ * (prefix → chain) and nexthop.c (path sets); nexthop.c stands on group.c (buckets), id.c (ids) and adjacency.c (ports,
+ * neighbours); publish.c reads what they leave in the arrays. One thread; nothing here is shared.
+ */
+#pragma once
+
+#include <dwcp/util/rib.h>
+
+#define RIB_NONE32    UINT32_MAX
+#define RIB_NO_PORT   UINT16_MAX
+#define RIB_MAX_SLOTS (1u << 22)
+#define RIB_MAX_ROUTES                                                                             \
+	((1u << 24) - 2) /* a family; the index keeps 8 bits of hash beside 24 of position */
+#define RIB_MAX_BUCKETS	 (1u << 26)
+#define RIB_BUCKET_MIN	 64u
+#define RIB_BUCKET_MAX	 4096u
+#define RIB_BUCKET_SIZES 7 /* 64, 128, … 4096 */
+
+/* ---- array.c: the bytes of one published section ------------------------------------------------------------ */
+
+struct rib_array {
+	u8 *bytes; /* [cap * element_bytes], zero behind n */
+	u64 n, cap;
+	u32 element_bytes, chunk_bytes;
+	u64 dirty[DWCP_MANIFEST_MAX_SEGMENTS / 64];
+};
+
+void rib_array_init(struct rib_array *a, u32 element_bytes, u32 chunk_bytes);
+void rib_array_fini(struct rib_array *a);
+/* Elements keep their positions; new ones are zero. */
+int rib_array_grow(struct rib_array *a, u64 n);
+void rib_array_touch(struct rib_array *a, u64 first, u64 n);
+bool rib_array_dirty(const struct rib_array *a, u64 chunk);
+void rib_array_clean(struct rib_array *a);
+
+/* ---- route.c: prefix → chain of one entry a source ---------------------------------------------------------- */
+
+#define ROUTE_SOURCE  0x3fu
+#define ROUTE_PHASE   0x40u /* equals the source's phase: seen by the replace that runs */
+#define ROUTE_ORDERED 0x80u /* stands in the sorted list of order.c */
+
+/* The best source stands in the entry, the others in the pool behind it, by source. */
+struct route_entry {
+	u32 nh; /* 0 = free; then `more` is the next free entry */
+	u32 more;
+	u32 vrf;
+	u8 len;
+	u8 flags;
+	u16 reserved;
+	u32 addr[]; /* 1 word or 4, most significant first */
+};
+
+struct route_more {
+	u32 nh, next;
+	u8 flags;
+};
+
+struct route_key {
+	u32 addr[4];
+	u32 vrf;
+	u8 len, family;
+};
+
+struct route_table {
+	u8 *slab;
+	u32 *index; /* hash's top 8 bits << 24 | entry; 0 = free */
+	u32 mask, stride, words;
+	u32 n, cap, free, used;
+	u8 family;
+	/* order.c */
+	u32 *sorted, *added;
+	u32 n_sorted, n_added, cap_added;
+	bool resort, gone; /* sort afresh; some of sorted[] were deleted */
+};
+
+struct route_pool {
+	struct route_more *e;
+	u32 n, cap, free, used;
+};
+
+int route_key_of(const struct fib_prefix *p, struct route_key *ret_key);
+void route_prefix(const struct route_table *t, const struct route_entry *e,
+		  struct fib_prefix *ret_prefix);
+u64 route_hash(const struct route_key *k);
+int route_table_init(struct route_table *t, u8 family);
+void route_table_fini(struct route_table *t);
+int route_table_reserve(struct route_table *t, u64 n);
+u32 route_table_find(const struct route_table *t, const struct route_key *k, u64 hash);
+/* Return: the entry, 0 = no memory. The key must be new. */
+u32 route_table_add(struct route_table *t, const struct route_key *k, u64 hash);
+void route_table_del(struct route_table *t, u32 i);
+u32 route_pool_alloc(struct route_pool *p);
+void route_pool_free(struct route_pool *p, u32 i);
+
+dwcp_inline struct route_entry *route_at(const struct route_table *t, u32 i)
+{
+	return (struct route_entry *)(t->slab + (u64)i * t->stride);
+}
+
+/* ---- order.c: entries in address order, sorted when asked for ------------------------------------------------ */
+
+void rib_order_add(struct route_table *t, u32 i);
+int rib_order_sort(struct route_table *t);
+/* First position in t->sorted whose key is not below @k. */
+u32 rib_order_seek(const struct route_table *t, const struct route_key *k);
+void rib_order_fini(struct route_table *t);
+
+/* ---- adjacency.c: ports, connected prefixes, neighbours ------------------------------------------------------ */
+
+/* A port is known by its name, so that a path survives ports moving in the configuration's order. */
+struct rib_port {
+	char name[CONFIG_NAME_MAX];
+	u64 hash;  /* of the name */
+	u16 index; /* now; RIB_NO_PORT = not configured */
+};
+
+struct rib_connected {
+	struct fib_addr addr;
+	u16 port; /* into rib_ports.ports */
+	u8 family, len;
+};
+
+struct rib_neighbour {
+	struct fib_addr addr;
+	u16 port, vlan, svlan;
+	u8 family;
+	u8 mac[6];
+};
+
+struct rib_adjacency {
+	struct rib_port *ports; /* every port that ever was */
+	u32 n_ports;
+	u16 by_index[CONFIG_MAX_PORTS];
+	u32 n_index;
+	struct rib_connected *connected;
+	u32 n_connected;
+	struct rib_neighbour *neighbours;
+	u32 n_neighbours;
+	u32 *neighbour_index; /* position + 1, open addressing over (port, address) */
+	u32 neighbour_mask;
+};
+
+struct rib_path {
+	struct fib_addr gateway;
+	u16 port; /* into rib_adjacency.ports; RIB_NO_PORT = by the gateway */
+	u16 vlan, svlan;
+	u8 family; /* 0 = on link */
+};
+
+void rib_adjacency_fini(struct rib_adjacency *a);
+/* The port (into ports) that a path leaves by; RIB_NO_PORT = none. */
+u16 rib_path_port(const struct rib_adjacency *a, const struct rib_path *p);
+const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
+					       const struct rib_path *p, u16 port);
+bool rib_addr_is_link_local(u8 family, const struct fib_addr *a);
+
+/* ---- nexthop.c, group.c: path sets --------------------------------------------------------------------------- */
+
+struct rib_member {
+	u32 nh;
+	u32 weight;
+};
+
+struct rib_nexthop {
+	u64 hash; /* of what it means, the same in every agent */
+	u32 refs;
+	u32 id, slot;
+	u8 type;	  /* FORWARD: one path; GROUP; or one of the constant types; NONE: free */
+	bool resolved;	  /* one path: it can be sent on, or is on link; group: all members can */
+	bool unreachable; /* a gateway is on no port: no new route may use it */
+	bool flipped;	  /* the refresh that runs changed `resolved` */
+	u16 n_members;
+	union {
+		struct rib_path path;
+		struct {
+			struct rib_member *members; /* by path */
+			u32 first_bucket, n_buckets;
+		} group;
+		u32 next_free;
+	};
+};
+
+struct rib_id_ledger {
+	struct dwcp_id_entry *e; /* id → upper half of the hash, of every id ever given */
+	u32 n, mask;
+};
+
+struct rib_nexthops {
+	struct rib_nexthop *nh; /* nh[0] is unused */
+	u32 n, cap, free, used, n_groups;
+	u32 *index; /* by hash; 0 = free */
+	u32 mask;
+	u32 *free_slots;
+	u32 n_free_slots, cap_free_slots;
+	u32 *free_buckets[RIB_BUCKET_SIZES];
+	u32 n_free_buckets[RIB_BUCKET_SIZES], cap_free_buckets[RIB_BUCKET_SIZES];
+	u32 n_ids;
+	struct rib_id_ledger ledger;
+};
+
+/**
+ * rib_nexthop_find() - the path set of a route, made when there is none.
+ * Takes no reference: a set that is made has none until rib_nexthop_ref() (or goes by rib_nexthop_reap()).
+ * Return: 0 and *ret_nh, -EINVAL (a gateway is on no port), -ENOMEM, -ENOSPC.
+ */
+int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh);
+void rib_nexthop_ref(struct rib *r, u32 nh);
+void rib_nexthop_unref(struct rib *r, u32 nh);
+void rib_nexthop_reap(struct rib *r, u32 nh); /* free it when nobody refers to it */
+/* Look at every path again, and at every group that lost or won a member. */
+void rib_nexthop_refresh(struct rib *r);
+int rib_nexthop_init(struct rib *r);
+void rib_nexthop_fini(struct rib *r);
+void rib_nexthop_write(struct rib *r, u32 nh);
+
+u32 rib_group_n_buckets(const struct rib_member *members, u32 n);
+int rib_group_alloc(struct rib *r, struct rib_nexthop *g);
+void rib_group_free(struct rib *r, struct rib_nexthop *g);
+void rib_group_fill(struct rib *r, struct rib_nexthop *g);
+
+/* Choose a member for every bucket; alive[] may be all false. ret[b] = index into hashes. */
+void rib_group_choose(const u64 *hashes, const u32 *weights, const bool *alive, u32 n, u32 *ret,
+		      u32 n_buckets);
+
+/* ---- id.c ----------------------------------------------------------------------------------------------------- */
+
+int rib_id_assign(struct rib *r, u64 hash, u32 *ret_id);
+int rib_id_put(struct rib *r, u32 id, u32 slot);
+void rib_id_del(struct rib *r, u32 id);
+void rib_id_fini(struct rib *r);
+
+/* ---- the whole ------------------------------------------------------------------------------------------------ */
+
+struct rib_segments {
+	struct table_segment *s;
+	u32 n;
+	u64 n_elements;
+};
+
+enum rib_section {
+	RIB_FIB_ROOT,
+	RIB_FIB_DIRECT,
+	RIB_FIB_NODE,
+	RIB_FIB_LEAF,
+	RIB_NEXTHOP,
+	RIB_BUCKET,
+	RIB_ID,
+	RIB_N_SECTIONS
+};
+
+struct rib {
+	struct rib_cfg cfg;
+	struct fib_builder *fib;
+	struct route_table t4, t6;
+	struct route_pool pool;
+	struct rib_adjacency adj;
+	struct rib_nexthops nhs;
+	struct rib_array nexthop, bucket, id;
+	u64 counts[RIB_N_SOURCES][2];
+	bool phase[RIB_N_SOURCES];
+	bool dirty;
+	struct rib_segments published[RIB_N_SECTIONS];
+	struct table_image image;
+	struct rib_publish_times times;
+};
+
+dwcp_inline struct route_table *rib_table(struct rib *r, u8 family)
+{
+	return family == FIB_IP4 ? &r->t4 : &r->t6;
+}
+
+dwcp_inline const struct route_table *rib_table_const(const struct rib *r, u8 family)
+{
+	return family == FIB_IP4 ? &r->t4 : &r->t6;
+}
+
+/* publish.c */
+void rib_publish_fini(struct rib *r);
+
+/* source.c: one source's entry of one prefix. put takes over one reference to @nh on success. */
+int rib_entry_put(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh);
+int rib_entry_del(struct rib *r, struct route_table *t, u32 i, u8 source);
+/* As rib_source_replace(), of prefixes that appear twice the first stays. */
+int rib_source_replace_first(struct rib *r, u8 source, const struct route_cfg *routes, u64 n);
+
+dwcp_inline u64 rib_mix(u64 x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ull;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ull;
+	return x ^ x >> 32;
+}
