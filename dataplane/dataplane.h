@@ -90,6 +90,7 @@ struct dataplane {
 	struct worker *worker[WORKER_MAX];
 	u32 n_workers;
 	struct rte_mempool *pool;
+	bool eal;        /* is initialised */
 	bool huge;       /* packet memory is on huge pages */
 	const char *huge_reason;
 

@@ -278,6 +278,8 @@ static void dataplane_close(struct dataplane *dp)
 		counters_close(dp);
 	if (dp->base)
 		event_base_free(dp->base);
+	if (dp->eal)
+		rte_eal_cleanup();
 }
 
 int main(int argc, char **argv)
@@ -309,7 +311,6 @@ int main(int argc, char **argv)
 	if (!err)
 		err = control_run(&dp, o.exit_idle_ms);
 	dataplane_close(&dp);
-	rte_eal_cleanup();
 	config_free((struct dwcp_config *)dp.cfg);
 	return err ? EXIT_FAILED : 0;
 }

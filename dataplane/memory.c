@@ -139,7 +139,8 @@ int memory_init(struct dataplane *dp, const char *program)
 	eal_add(&a, "%s", program);
 	eal_add_lcores(&a, cfg);
 	eal_add_devices(&a, cfg);
-	eal_add(&a, "--in-memory");
+	/* --no-huge means EAL's legacy memory, which --in-memory excludes */
+	eal_add(&a, dp->huge ? "--in-memory" : "--no-shconf");
 	eal_add(&a, "--file-prefix=%s", cfg->dataplane.file_prefix);
 	eal_add(&a, "--no-telemetry");
 	eal_add(&a, "--iova-mode=va");
@@ -156,6 +157,7 @@ int memory_init(struct dataplane *dp, const char *program)
 				   : "less dataplane.memory.size_mb or mbufs; are the worker CPUs there?");
 		return -ENOMEM;
 	}
+	dp->eal = true;
 	log_event("memory.init mb=%u huge_pages=%s", mb, dp->huge ? "on" : "off");
 	return 0; /* a.arg stays: EAL keeps pointers into it */
 }
