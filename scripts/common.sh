@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# common.sh - what scripts/test, scripts/demo and the integration tests share: words on the terminal, time, builds.
+# Sourced. Sets ROOT (of the source tree). Needs bash and coreutils only: it runs before anything is installed.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+  warn "$*"
+  exit 1
+}
+
+# Seconds since the script began, as m:ss.
+elapsed() { printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60)); }
+
+# A line of progress with the time in front, so that nobody wonders whether it hangs.
+step() { printf '[%s] %s\n' "$(elapsed)" "$*"; }
+
+now_ms() {
+  local t=${EPOCHREALTIME/[.,]/}
+  printf '%s' "${t%???}"
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# build_dir NAME [meson options…]: set up (or set again) and compile $ROOT/NAME; the log is shown only when it fails.
+build_dir() {
+  local dir=$ROOT/$1 log
+  shift
+  log=$dir.log
+  if [ -f "$dir/build.ninja" ]; then
+    meson configure "$dir" "$@" >"$log" 2>&1 </dev/null || return 1
+  elif ! meson setup "$dir" "$ROOT" "$@" >"$log" 2>&1 </dev/null; then
+    tail -n 30 "$log" >&2
+    return 1
+  fi
+  if ! ninja -C "$dir" >>"$log" 2>&1 </dev/null; then
+    grep -E -A 8 'FAILED|error:|ERROR' "$log" | head -n 60 >&2
+    warn "the build failed, its log is $log"
+    return 1
+  fi
+  rm -f "$log"
+}
