@@ -56,7 +56,6 @@
 	X(PROHIBIT,            "prohibit route") \
 	X(UNRESOLVED,          "next hop's link-layer address is unknown") \
 	X(TO_HOST,             "for the router itself, and the port has no host interface") \
-	X(NEXTHOP_PORT,        "next hop's port does not exist here") \
 	/* rewrite */ \
 	X(MTU_EXCEEDED,        "larger than the outgoing port's MTU") \
 	X(NO_HEADROOM,         "no room in the buffer for the VLAN tags to add") \
