@@ -56,8 +56,8 @@ static void adopt_refuse(struct adopt *a, const char *reason)
 
 	a->row.refused = true;
 	snprintf(a->row.reason, sizeof(a->row.reason), "%s", reason);
-	log_event("tables.refused generation=%lu reason='%s' current=%lu", a->row.generation, reason,
-		  a->current ? a->current->number : 0);
+	log_event("tables.refused generation=%lu reason='%s' current=%lu", a->row.generation,
+		  reason, a->current ? a->current->number : 0);
 	dwcp_count(&dataplane_stats(a->dp)->refusals, 1);
 	counters_event(a->dp, &e);
 	adopt_publish_stats(a);
@@ -116,7 +116,8 @@ static void adopt_timer(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(a->timer, &tv);
 }
 
-int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int fd, char *ret_reason)
+int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int fd,
+		char *ret_reason)
 {
 	int err = segment_set_stage(dp->adopt->set, desc, fd, ret_reason);
 
@@ -132,7 +133,8 @@ bool adopt_pending(const struct dataplane *dp)
 void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u64 sent_ns)
 {
 	struct adopt *a = dp->adopt;
-	struct generation_limits limits = {.n_ports = dp->n_ports, .ports_hash = dp->cfg->ports_hash};
+	struct generation_limits limits = {.n_ports = dp->n_ports,
+					   .ports_hash = dp->cfg->ports_hash};
 	struct timeval now = {0, 0};
 	struct generation *g = NULL;
 	char reason[GENERATION_REASON_MAX] = "";
@@ -155,7 +157,8 @@ void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u
 	close(fd);
 	a->row.validated_ns = clock_ns();
 	if (!err && generation != g->number) {
-		snprintf(reason, sizeof(reason), "manifest_generation message=%lu manifest=%lu", generation, g->number);
+		snprintf(reason, sizeof(reason), "manifest_generation message=%lu manifest=%lu",
+			 generation, g->number);
 		generation_close(g);
 		err = -EINVAL;
 	}
@@ -174,7 +177,8 @@ static void adopt_restored(struct adopt *a, struct generation *g, const char *fr
 	a->answered = true;
 	a->quiescent = true;
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation, g->number);
-	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation_created_unix_ns, g->manifest->created_unix_ns);
+	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation_created_unix_ns,
+			   g->manifest->created_unix_ns);
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->adopted_unix_ns, clock_unix_ns());
 	adopt_publish_stats(a);
 	log_event("tables.restored generation=%lu from=%s age_s=%lu segments=%u", g->number, from,
@@ -184,7 +188,8 @@ static void adopt_restored(struct adopt *a, struct generation *g, const char *fr
 int adopt_restore(struct dataplane *dp)
 {
 	struct adopt *a = dp->adopt;
-	struct generation_limits limits = {.n_ports = dp->n_ports, .ports_hash = dp->cfg->ports_hash};
+	struct generation_limits limits = {.n_ports = dp->n_ports,
+					   .ports_hash = dp->cfg->ports_hash};
 	struct generation *g = NULL;
 	char reason[GENERATION_REASON_MAX] = "";
 	int err = store_fds_load(a->set, &limits, &g, reason);
@@ -195,7 +200,8 @@ int adopt_restore(struct dataplane *dp)
 		return 0;
 	}
 	if (err != -ENOENT)
-		log_event("tables.restore from=fd_store refused='%s' effect='trying the file'", reason);
+		log_event("tables.restore from=fd_store refused='%s' effect='trying the file'",
+			  reason);
 	reason[0] = 0;
 	err = generation_load(a->set, store_path(dp->store), &limits, &g, reason);
 	segment_set_drop_staged(a->set);
@@ -205,10 +211,12 @@ int adopt_restore(struct dataplane *dp)
 		return 0;
 	}
 	if (err == -ENOENT)
-		log_event("tables.restore from=%s state=none effect='packets are dropped (no_table) until an agent publishes'",
+		log_event("tables.restore from=%s state=none effect='packets are dropped "
+			  "(no_table) until an agent publishes'",
 			  store_path(dp->store));
 	else
-		log_event("tables.restore from=%s refused='%s' effect='packets are dropped (no_table) until an agent "
+		log_event("tables.restore from=%s refused='%s' effect='packets are dropped "
+			  "(no_table) until an agent "
 			  "publishes'",
 			  store_path(dp->store), reason[0] ? reason : strerror(-err));
 	return err;
@@ -280,17 +288,21 @@ static u64 us_between(u64 from_ns, u64 to_ns)
 
 static json_t *adopt_row_json(const struct adopt_row *r)
 {
-	json_t *o = json_pack("{s:I, s:s, s:I}", "generation", (json_int_t)r->generation, "result",
-			      r->refused ? "refused" : "adopted", "unix_ns", (json_int_t)r->unix_ns);
+	json_t *o =
+		json_pack("{s:I, s:s, s:I}", "generation", (json_int_t)r->generation, "result",
+			  r->refused ? "refused" : "adopted", "unix_ns", (json_int_t)r->unix_ns);
 
 	json_object_set_new(o, "reason", r->refused ? json_string(r->reason) : json_null());
 	if (r->refused)
 		return o;
-	json_object_set_new(o, "event_to_adopted_us", json_integer((json_int_t)us_between(r->event_ns, r->quiescent_ns)));
-	json_object_set_new(o, "send_us", json_integer((json_int_t)us_between(r->sent_ns, r->received_ns)));
+	json_object_set_new(o, "event_to_adopted_us",
+			    json_integer((json_int_t)us_between(r->event_ns, r->quiescent_ns)));
+	json_object_set_new(o, "send_us",
+			    json_integer((json_int_t)us_between(r->sent_ns, r->received_ns)));
 	json_object_set_new(o, "validate_us",
 			    json_integer((json_int_t)us_between(r->received_ns, r->validated_ns)));
-	json_object_set_new(o, "quiesce_us", json_integer((json_int_t)us_between(r->swapped_ns, r->quiescent_ns)));
+	json_object_set_new(o, "quiesce_us",
+			    json_integer((json_int_t)us_between(r->swapped_ns, r->quiescent_ns)));
 	json_object_set_new(o, "segments", json_integer(r->n_segments));
 	json_object_set_new(o, "new_segments", json_integer(r->n_new_segments));
 	json_object_set_new(o, "mapped_bytes", json_integer((json_int_t)r->mapped_bytes));
@@ -304,7 +316,9 @@ json_t *adopt_history_json(const struct dataplane *dp, u32 limit)
 	u64 n = DWCP_MIN(DWCP_MIN(a->n_history, (u64)ADOPT_HISTORY), (u64)limit);
 
 	for (u64 i = 0; i < n; i++)
-		json_array_append_new(rows, adopt_row_json(&a->history[(a->n_history - 1 - i) % ADOPT_HISTORY]));
+		json_array_append_new(rows,
+				      adopt_row_json(
+					      &a->history[(a->n_history - 1 - i) % ADOPT_HISTORY]));
 	return rows;
 }
 
@@ -320,9 +334,12 @@ json_t *adopt_sections_json(const struct dataplane *dp)
 
 		for (u32 k = 0; k < s[i].n_segments; k++)
 			bytes += seg[s[i].first_segment + k].bytes;
-		json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I, s:i}", "section", section_name(s[i].section),
-						      "elements", (json_int_t)s[i].n_elements, "bytes", (json_int_t)bytes,
-						      "segments", (json_int_t)s[i].n_segments, "version", s[i].version));
+		json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I, s:i}", "section",
+						      section_name(s[i].section), "elements",
+						      (json_int_t)s[i].n_elements, "bytes",
+						      (json_int_t)bytes, "segments",
+						      (json_int_t)s[i].n_segments, "version",
+						      s[i].version));
 	}
 	return rows;
 }

@@ -28,7 +28,8 @@ void adopt_close(struct dataplane *dp);
 void adopt_on_done(struct dataplane *dp, adopt_done_fn fn, void *arg);
 
 /** adopt_stage() - take a segment in. @fd: taken. Return: as segment_set_stage(). */
-int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int fd, char *ret_reason);
+int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int fd,
+		char *ret_reason);
 /** adopt_publish() - adopt what a sealed manifest names. @fd: taken. The answer comes through adopt_done_fn. */
 void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u64 sent_ns);
 /** adopt_restore() - start from the fds of the service manager's store, else from the file on disk. 0 or -ENOENT. */

@@ -32,8 +32,8 @@ static json_t *refusal_json(const struct dataplane *dp)
 
 	if (!r)
 		return json_null();
-	return json_pack("{s:I, s:s, s:I}", "generation", (json_int_t)r->generation, "reason", r->reason, "unix_ns",
-			 (json_int_t)r->unix_ns);
+	return json_pack("{s:I, s:s, s:I}", "generation", (json_int_t)r->generation, "reason",
+			 r->reason, "unix_ns", (json_int_t)r->unix_ns);
 }
 
 static json_t *warnings_json(const struct dataplane *dp)
@@ -41,12 +41,15 @@ static json_t *warnings_json(const struct dataplane *dp)
 	json_t *w = json_array();
 
 	if (!dp->huge)
-		json_array_append_new(w, json_sprintf("packet memory is not on huge pages (%s): slower",
-						      dp->huge_reason ? dp->huge_reason : "unknown"));
+		json_array_append_new(
+			w, json_sprintf("packet memory is not on huge pages (%s): slower",
+					dp->huge_reason ? dp->huge_reason : "unknown"));
 	if (!dp->gen)
-		json_array_append_new(w, json_string("no tables yet: every packet is dropped as no_table"));
+		json_array_append_new(w, json_string("no tables yet: every packet is dropped as "
+						     "no_table"));
 	if (!link_connected(dp))
-		json_array_append_new(w, json_string("no agent connected: tables stay as they are"));
+		json_array_append_new(w,
+				      json_string("no agent connected: tables stay as they are"));
 	return w;
 }
 
@@ -55,13 +58,16 @@ static void get_status(void *arg, const struct http_request *req, struct http_re
 	struct dataplane *dp = arg;
 	const struct generation *g = dp->gen;
 
-	rsp->body = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "program", "dwcp-dataplane",
-			      "version", DWCP_VERSION, "node", dp->cfg->node.name, "pid", (json_int_t)getpid(), "uptime_s",
-			      (json_int_t)((clock_ns() - dp->started_ns) / 1000000000u), "generation",
-			      (json_int_t)(g ? g->number : 0), "intent_revision",
-			      (json_int_t)(g ? g->manifest->intent_revision : 0), "observation_revision",
-			      (json_int_t)(g ? g->manifest->observation_revision : 0), "agent_connected",
-			      link_connected(dp), "agent_messages_refused", (json_int_t)link_refused_count(dp));
+	rsp->body = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "program",
+			      "dwcp-dataplane", "version", DWCP_VERSION, "node", dp->cfg->node.name,
+			      "pid", (json_int_t)getpid(), "uptime_s",
+			      (json_int_t)((clock_ns() - dp->started_ns) / 1000000000u),
+			      "generation", (json_int_t)(g ? g->number : 0), "intent_revision",
+			      (json_int_t)(g ? g->manifest->intent_revision : 0),
+			      "observation_revision",
+			      (json_int_t)(g ? g->manifest->observation_revision : 0),
+			      "agent_connected", link_connected(dp), "agent_messages_refused",
+			      (json_int_t)link_refused_count(dp));
 	json_object_set_new(rsp->body, "memory",
 			    json_pack("{s:b, s:i}", "huge_pages", dp->huge, "mbufs_in_use",
 				      (int)rte_mempool_in_use_count(dp->pool)));
@@ -84,8 +90,8 @@ static void get_stats(void *arg, const struct http_request *req, struct http_res
 {
 	struct dataplane *dp = arg;
 
-	rsp->body = json_pack("{s:o, s:o}", "workers", stats_workers_json(dp->stats_page), "accounting",
-			      stats_accounting_json(dp->stats_page));
+	rsp->body = json_pack("{s:o, s:o}", "workers", stats_workers_json(dp->stats_page),
+			      "accounting", stats_accounting_json(dp->stats_page));
 }
 
 static void get_drops(void *arg, const struct http_request *req, struct http_response *rsp)
@@ -110,16 +116,21 @@ static void get_history(void *arg, const struct http_request *req, struct http_r
 	const char *limit = http_query(req, "limit");
 
 	rsp->body = json_pack("{s:o}", "history",
-			      adopt_history_json(dp, limit ? (u32)strtoul(limit, NULL, 10) : ADOPT_HISTORY));
+			      adopt_history_json(dp, limit ? (u32)strtoul(limit, NULL, 10)
+							   : ADOPT_HISTORY));
 }
 
 static const char *nexthop_type_name(u32 type)
 {
 	static const char *const names[DWCP_NEXTHOP_N_TYPES] = {
-		[DWCP_NEXTHOP_NONE] = "no_route",         [DWCP_NEXTHOP_FORWARD] = "unicast",
-		[DWCP_NEXTHOP_GROUP] = "unicast",         [DWCP_NEXTHOP_BLACKHOLE] = "blackhole",
-		[DWCP_NEXTHOP_UNREACHABLE] = "unreachable", [DWCP_NEXTHOP_PROHIBIT] = "prohibit",
-		[DWCP_NEXTHOP_LOCAL] = "local",           [DWCP_NEXTHOP_UNRESOLVED] = "unresolved",
+		[DWCP_NEXTHOP_NONE] = "no_route",
+		[DWCP_NEXTHOP_FORWARD] = "unicast",
+		[DWCP_NEXTHOP_GROUP] = "unicast",
+		[DWCP_NEXTHOP_BLACKHOLE] = "blackhole",
+		[DWCP_NEXTHOP_UNREACHABLE] = "unreachable",
+		[DWCP_NEXTHOP_PROHIBIT] = "prohibit",
+		[DWCP_NEXTHOP_LOCAL] = "local",
+		[DWCP_NEXTHOP_UNRESOLVED] = "unresolved",
 	};
 
 	return type < DWCP_NEXTHOP_N_TYPES ? names[type] : "unknown";
@@ -128,17 +139,20 @@ static const char *nexthop_type_name(u32 type)
 static json_t *path_json(const struct dataplane *dp, const struct dwcp_nexthop *nh)
 {
 	char mac[32];
-	json_t *o = json_pack("{s:I, s:b}", "nexthop_id", (json_int_t)nh->id, "resolved", nh->type == DWCP_NEXTHOP_FORWARD);
+	json_t *o = json_pack("{s:I, s:b}", "nexthop_id", (json_int_t)nh->id, "resolved",
+			      nh->type == DWCP_NEXTHOP_FORWARD);
 
 	if (nh->type != DWCP_NEXTHOP_FORWARD)
 		return o;
 	json_object_set_new(o, "port", json_string(dp->cfg->ports[nh->port].name));
-	json_object_set_new(o, "mac", json_string(mac_format(nh->forward.dst_mac, mac, sizeof(mac))));
+	json_object_set_new(o, "mac",
+			    json_string(mac_format(nh->forward.dst_mac, mac, sizeof(mac))));
 	return o;
 }
 
 /* The members of a group, each once with the number of its buckets. */
-static json_t *paths_json(const struct dataplane *dp, const struct generation *g, const struct dwcp_nexthop *nh)
+static json_t *paths_json(const struct dataplane *dp, const struct generation *g,
+			  const struct dwcp_nexthop *nh)
 {
 	json_t *paths = json_array();
 	const u32 *bucket;
@@ -178,12 +192,14 @@ static void get_lookup(void *arg, const struct http_request *req, struct http_re
 	u8 family;
 
 	if (!text || addr_parse(text, &addr, &family)) {
-		http_error(rsp, 400, "bad_address", "give ?address=192.0.2.1 or ?address=2001:db8::1",
+		http_error(rsp, 400, "bad_address",
+			   "give ?address=192.0.2.1 or ?address=2001:db8::1",
 			   "'%s' is not an address", text ? text : "");
 		return;
 	}
 	if (!g) {
-		http_error(rsp, 503, "no_tables", "start dwcp-agent, or put a generation file into the state directory",
+		http_error(rsp, 503, "no_tables",
+			   "start dwcp-agent, or put a generation file into the state directory",
 			   "no generation of tables is in force");
 		return;
 	}
@@ -194,15 +210,19 @@ static void get_lookup(void *arg, const struct http_request *req, struct http_re
 	else if (root)
 		fib_lookup6(&g->fib, root, &addr, &slot, 1);
 	nh = &g->nexthop[slot];
-	rsp->body = json_pack("{s:s, s:I, s:s, s:I, s:I, s:o}", "address", text, "slot", (json_int_t)slot, "type",
-			      nexthop_type_name(nh->type), "nexthop_id", (json_int_t)nh->id, "generation",
-			      (json_int_t)g->number, "paths", paths_json(dp, g, nh));
+	rsp->body = json_pack("{s:s, s:I, s:s, s:I, s:I, s:o}", "address", text, "slot",
+			      (json_int_t)slot, "type", nexthop_type_name(nh->type), "nexthop_id",
+			      (json_int_t)nh->id, "generation", (json_int_t)g->number, "paths",
+			      paths_json(dp, g, nh));
 }
 
 static const struct http_route api_routes[] = {
-	{"GET", "/v1/status", get_status, false},       {"GET", "/v1/ports", get_ports, false},
-	{"GET", "/v1/stats", get_stats, false},         {"GET", "/v1/drops", get_drops, false},
-	{"GET", "/v1/tables", get_tables, false},       {"GET", "/v1/tables/history", get_history, false},
+	{"GET", "/v1/status", get_status, false},
+	{"GET", "/v1/ports", get_ports, false},
+	{"GET", "/v1/stats", get_stats, false},
+	{"GET", "/v1/drops", get_drops, false},
+	{"GET", "/v1/tables", get_tables, false},
+	{"GET", "/v1/tables/history", get_history, false},
 	{"GET", "/v1/routes/lookup", get_lookup, false},
 };
 
@@ -228,8 +248,9 @@ int api_open(struct dataplane *dp)
 	cfg.path = api->path;
 	err = http_server_open(dp->base, &cfg, &api->server);
 	if (err)
-		log_event("api.listen path=%s error='%s' hint='is run_dir there and writable? --run-dir'", api->path,
-			  strerror(-err));
+		log_event("api.listen path=%s error='%s' hint='is run_dir there and writable? "
+			  "--run-dir'",
+			  api->path, strerror(-err));
 	return err;
 }
 

@@ -72,18 +72,22 @@ int counters_open(struct dataplane *dp)
 {
 	u32 n_rings = 1 + dp->n_workers;
 
-	dp->stats_bytes = sizeof(struct dwcp_stats_hdr) + dp->n_workers * sizeof(struct dwcp_stats_worker) +
+	dp->stats_bytes = sizeof(struct dwcp_stats_hdr) +
+			  dp->n_workers * sizeof(struct dwcp_stats_worker) +
 			  dp->n_ports * sizeof(struct dwcp_stats_port);
 	dp->stats_bytes = DWCP_ALIGN_UP(dp->stats_bytes, (size_t)4096);
 	dp->rings_bytes = sizeof(struct dwcp_ring_page) + n_rings * sizeof(struct dwcp_ring);
 	dp->rings_bytes = DWCP_ALIGN_UP(dp->rings_bytes, (size_t)4096);
 	dp->tails_bytes = DWCP_ALIGN_UP(n_rings * sizeof(struct dwcp_ring_tail), (size_t)4096);
-	dp->stats_fd = page_create("dwcp-stats", dp->stats_bytes, F_SEAL_FUTURE_WRITE, &dp->stats_page);
-	dp->rings_fd = page_create("dwcp-rings", dp->rings_bytes, F_SEAL_FUTURE_WRITE, (void **)&dp->rings);
+	dp->stats_fd =
+		page_create("dwcp-stats", dp->stats_bytes, F_SEAL_FUTURE_WRITE, &dp->stats_page);
+	dp->rings_fd = page_create("dwcp-rings", dp->rings_bytes, F_SEAL_FUTURE_WRITE,
+				   (void **)&dp->rings);
 	dp->tails_fd = page_create("dwcp-tails", dp->tails_bytes, 0, (void **)&dp->tails);
 	dp->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (dp->stats_fd < 0 || dp->rings_fd < 0 || dp->tails_fd < 0 || dp->event_fd < 0) {
-		log_event("counters.open error=no_shared_memory hint='is memfd_create allowed here? (kernel ≥ 5.1)'");
+		log_event("counters.open error=no_shared_memory hint='is memfd_create allowed "
+			  "here? (kernel ≥ 5.1)'");
 		return -ENOMEM;
 	}
 	stats_init(dp);
@@ -128,6 +132,7 @@ void counters_signal(struct dataplane *dp)
 	if (heads == dp->rings_head_seen)
 		return;
 	dp->rings_head_seen = heads;
-	n = write(dp->event_fd, &one, sizeof(one)); /* EAGAIN: the agent has a wake-up pending already */
+	n = write(dp->event_fd, &one,
+		  sizeof(one)); /* EAGAIN: the agent has a wake-up pending already */
 	(void)n;
 }

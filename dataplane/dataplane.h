@@ -21,18 +21,18 @@
 
 #include "pipeline.h"
 
-#define PORT_MAX      CONFIG_MAX_PORTS
-#define WORKER_MAX    CONFIG_MAX_WORKERS
+#define PORT_MAX       CONFIG_MAX_PORTS
+#define WORKER_MAX     CONFIG_MAX_WORKERS
 #define WORKER_MAX_RXQ 64
 
 /* A port as workers see it; read only after start but for `up`. */
 struct port {
-	u16 id;  /* of the ethdev */
+	u16 id;	 /* of the ethdev */
 	u16 idx; /* in the configuration; what next hops name */
 	u16 mtu;
 	u16 n_rxq, n_txq;
 	u8 mac[6];
-	u32 up; /* written by: control thread; read by: workers */
+	u32 up;			/* written by: control thread; read by: workers */
 	struct parse_cfg parse; /* checksum not yet verified */
 	u64 rx_offloads, tx_offloads;
 	u32 speed_mbps;
@@ -64,8 +64,9 @@ struct worker {
 	u32 sample_mask;
 	u64 gap_threshold_tsc;
 	u64 tsc_hz;
-	u64 epoch_tsc, epoch_ns; /* one moment on both clocks: events carry CLOCK_MONOTONIC without a syscall */
-	u64 sleep_max_ns;        /* 0 = poll */
+	u64 epoch_tsc,
+		epoch_ns; /* one moment on both clocks: events carry CLOCK_MONOTONIC without a syscall */
+	u64 sleep_max_ns; /* 0 = poll */
 	struct rx_queue rxq[WORKER_MAX_RXQ];
 
 	/* written every burst, by this worker alone */
@@ -90,8 +91,8 @@ struct dataplane {
 	struct worker *worker[WORKER_MAX];
 	u32 n_workers;
 	struct rte_mempool *pool;
-	bool eal;        /* is initialised */
-	bool huge;       /* packet memory is on huge pages */
+	bool eal;  /* is initialised */
+	bool huge; /* packet memory is on huge pages */
 	const char *huge_reason;
 
 	/* written by: control thread; read by: workers, once a loop */

@@ -138,7 +138,8 @@ static int link_send_hello(struct link *l)
 
 static int link_send_held(struct link *l)
 {
-	const u32 per_message = (DWCP_LINK_MAX_BYTES / 2 - sizeof(struct dwcp_link_held)) / sizeof(u64);
+	const u32 per_message =
+		(DWCP_LINK_MAX_BYTES / 2 - sizeof(struct dwcp_link_held)) / sizeof(u64);
 	struct dwcp_link_held *msg = malloc(DWCP_LINK_MAX_BYTES / 2);
 	u64 *ids = malloc(sizeof(u64) * DWCP_MANIFEST_MAX_SEGMENTS);
 	u32 n = ids ? adopt_held_ids(l->dp, ids, DWCP_MANIFEST_MAX_SEGMENTS) : 0;
@@ -148,7 +149,8 @@ static int link_send_held(struct link *l)
 		msg->n = DWCP_MIN(n - i, per_message);
 		msg->reserved = 0;
 		memcpy(msg->id, ids + i, msg->n * sizeof(u64));
-		err = link_send(l, msg, (u32)(sizeof(*msg) + msg->n * sizeof(u64)), DWCP_LINK_HELD, NULL, 0);
+		err = link_send(l, msg, (u32)(sizeof(*msg) + msg->n * sizeof(u64)), DWCP_LINK_HELD,
+				NULL, 0);
 	}
 	free(msg);
 	free(ids);
@@ -195,7 +197,8 @@ static const char *segments_message(struct link *l, struct message *m)
 {
 	const struct dwcp_link_segments *msg = (const void *)l->buffer;
 
-	if (m->len < sizeof(*msg) || msg->n != m->n_fds || m->len != sizeof(*msg) + (size_t)msg->n * sizeof(msg->desc[0]))
+	if (m->len < sizeof(*msg) || msg->n != m->n_fds ||
+	    m->len != sizeof(*msg) + (size_t)msg->n * sizeof(msg->desc[0]))
 		return "SEGMENTS of wrong length";
 	for (u32 i = 0; i < msg->n; i++) {
 		struct dwcp_link_segment_refused no = {.id = msg->desc[i].id};
@@ -253,8 +256,10 @@ static int link_receive(struct link *l, struct message *m, const char **ret_why)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {l->buffer, sizeof(l->buffer)};
-	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes)};
 	ssize_t n = recvmsg(l->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	m->n_fds = 0;
@@ -274,7 +279,8 @@ static int link_receive(struct link *l, struct message *m, const char **ret_why)
 			memcpy(&m->fd[m->n_fds++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 	}
 	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		*ret_why = mh.msg_flags & MSG_TRUNC ? "message too long" : "too many file descriptors";
+		*ret_why =
+			mh.msg_flags & MSG_TRUNC ? "message too long" : "too many file descriptors";
 		return -1;
 	}
 	return 1;
@@ -320,8 +326,9 @@ static void link_accept(evutil_socket_t listen_fd, short what, void *arg)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || !peer_allowed(&peer)) {
 		l->refused++;
-		log_event("agent.refused uid=%u pid=%d hint='run the agent as root or as the dataplane's user'", peer.uid,
-			  peer.pid);
+		log_event("agent.refused uid=%u pid=%d hint='run the agent as root or as the "
+			  "dataplane's user'",
+			  peer.uid, peer.pid);
 		close(fd);
 		return;
 	}
@@ -371,14 +378,18 @@ int link_open(struct dataplane *dp)
 	l->dp = dp;
 	l->fd = -1;
 	l->listen_fd = -1;
-	if (snprintf(l->path, sizeof(l->path), "%s/%s", dp->run_dir, DWCP_LINK_SOCKET) >= (int)sizeof(l->path)) {
-		log_event("agent.listen error=path_too_long path=%s hint='a shorter run_dir (≤ 90 bytes)'", dp->run_dir);
+	if (snprintf(l->path, sizeof(l->path), "%s/%s", dp->run_dir, DWCP_LINK_SOCKET) >=
+	    (int)sizeof(l->path)) {
+		log_event("agent.listen error=path_too_long path=%s hint='a shorter run_dir (≤ 90 "
+			  "bytes)'",
+			  dp->run_dir);
 		return -ENAMETOOLONG;
 	}
 	err = link_listen(l);
 	if (err) {
-		log_event("agent.listen path=%s error='%s' hint='is run_dir there and writable? --run-dir'", l->path,
-			  strerror(-err));
+		log_event("agent.listen path=%s error='%s' hint='is run_dir there and writable? "
+			  "--run-dir'",
+			  l->path, strerror(-err));
 		return err;
 	}
 	adopt_on_done(dp, link_send_done, l);

@@ -28,7 +28,7 @@
 #define DWCP_VERSION "0"
 #endif
 
-#define TICK_MS     100
+#define TICK_MS	    100
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
 
@@ -48,19 +48,25 @@ struct control {
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: dwcp-dataplane [--config FILE] [--run-dir DIR] [--check] [--exit-idle MS] [--version]\n"
-		     "  --config FILE   configuration (default /etc/dwcp/dwcp.conf)\n"
-		     "  --run-dir DIR   where the sockets go (default node.run_dir of the configuration)\n"
-		     "  --check         read and check the configuration, then exit\n"
-		     "  --exit-idle MS  exit once no packet has come for so long: for capture files\n");
+	fprintf(out,
+		"usage: dwcp-dataplane [--config FILE] [--run-dir DIR] [--check] [--exit-idle MS] "
+		"[--version]\n"
+		"  --config FILE   configuration (default /etc/dwcp/dwcp.conf)\n"
+		"  --run-dir DIR   where the sockets go (default node.run_dir of the "
+		"configuration)\n"
+		"  --check         read and check the configuration, then exit\n"
+		"  --exit-idle MS  exit once no packet has come for so long: for capture files\n");
 }
 
 static int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	static const struct option table[] = {
-		{"config", required_argument, NULL, 'c'}, {"run-dir", required_argument, NULL, 'r'},
-		{"check", no_argument, NULL, 'k'},        {"exit-idle", required_argument, NULL, 'x'},
-		{"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+		{"config", required_argument, NULL, 'c'},
+		{"run-dir", required_argument, NULL, 'r'},
+		{"check", no_argument, NULL, 'k'},
+		{"exit-idle", required_argument, NULL, 'x'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -106,7 +112,8 @@ static struct dwcp_config *config_read(const char *path)
 	for (u32 i = 0; i < errors.n; i++)
 		fprintf(stderr, "%s\n", errors.text[i]);
 	if (err)
-		log_event("config.load path=%s error=refused errors=%u hint='mend the lines above; dwcp-cli config show "
+		log_event("config.load path=%s error=refused errors=%u hint='mend the lines above; "
+			  "dwcp-cli config show "
 			  "--reference lists every key'",
 			  path, errors.n);
 	config_errors_fini(&errors);
@@ -120,8 +127,9 @@ static int instance_lock(const char *run_dir)
 	int fd;
 
 	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST) {
-		log_event("instance.lock path=%s error='%s' hint='create it, or --run-dir a directory of yours'", run_dir,
-			  strerror(errno));
+		log_event("instance.lock path=%s error='%s' hint='create it, or --run-dir a "
+			  "directory of yours'",
+			  run_dir, strerror(errno));
 		return -errno;
 	}
 	snprintf(path, sizeof(path), "%s/dataplane.lock", run_dir);
@@ -129,12 +137,14 @@ static int instance_lock(const char *run_dir)
 	if (fd < 0) {
 		int err = -errno;
 
-		log_event("instance.lock path=%s error='%s' hint='--run-dir a directory that you may write'", path,
-			  strerror(errno));
+		log_event("instance.lock path=%s error='%s' hint='--run-dir a directory that you "
+			  "may write'",
+			  path, strerror(errno));
 		return err;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		log_event("instance.lock path=%s error=already_running hint='stop the other dwcp-dataplane, or give this "
+		log_event("instance.lock path=%s error=already_running hint='stop the other "
+			  "dwcp-dataplane, or give this "
 			  "one its own --run-dir'",
 			  path);
 		close(fd);
@@ -201,8 +211,8 @@ static int control_run(struct dataplane *dp, u32 exit_idle_ms)
 	event_add(c.tick, &tv);
 	event_add(c.sigterm, NULL);
 	event_add(c.sigint, NULL);
-	log_event("control.ready pid=%d run_dir=%s workers=%u ports=%u", getpid(), dp->run_dir, dp->n_workers,
-		  dp->n_ports);
+	log_event("control.ready pid=%d run_dir=%s workers=%u ports=%u", getpid(), dp->run_dir,
+		  dp->n_workers, dp->n_ports);
 	sd_notify(0, "READY=1");
 	if (event_base_dispatch(dp->base) < 0)
 		err = -EIO;
@@ -259,7 +269,8 @@ static void dataplane_report(const struct dataplane *dp)
 		for (u32 r = 0; r < DROP_N_REASONS; r++)
 			drops += s->drop[r];
 	}
-	log_event("control.stopped rx=%lu tx=%lu dropped=%lu difference=%ld", rx, tx, drops, (long)(rx - tx - drops));
+	log_event("control.stopped rx=%lu tx=%lu dropped=%lu difference=%ld", rx, tx, drops,
+		  (long)(rx - tx - drops));
 }
 
 static void dataplane_close(struct dataplane *dp)

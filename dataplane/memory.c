@@ -16,10 +16,10 @@
 #include "dataplane.h"
 #include "log.h"
 
-#define EAL_ARGS_MAX    (16 + 2 * PORT_MAX)
-#define MBUF_CACHE      256
-#define MBUF_OVERHEAD   (sizeof(struct rte_mbuf) + 64) /* object header and alignment */
-#define MEMORY_BASE_MB  48                              /* rings, workers, drivers */
+#define EAL_ARGS_MAX   (16 + 2 * PORT_MAX)
+#define MBUF_CACHE     256
+#define MBUF_OVERHEAD  (sizeof(struct rte_mbuf) + 64) /* object header and alignment */
+#define MEMORY_BASE_MB 48			      /* rings, workers, drivers */
 
 struct eal_args {
 	int n;
@@ -91,7 +91,8 @@ static bool memory_use_huge(struct dataplane *dp, u32 mb)
 	dp->huge_reason = "not enough free huge pages";
 	log_event("memory.huge_pages state=off reason='%s' free_mb=%lu need_mb=%u effect=slower "
 		  "hint='echo %lu > /proc/sys/vm/nr_hugepages'",
-		  dp->huge_reason, page_kb * free_pages >> 10, mb, page_kb ? ((u64)mb << 10) / page_kb + 1 : 0);
+		  dp->huge_reason, page_kb * free_pages >> 10, mb,
+		  page_kb ? ((u64)mb << 10) / page_kb + 1 : 0);
 	return false;
 }
 
@@ -107,7 +108,8 @@ static void eal_add_lcores(struct eal_args *a, const struct dwcp_config *cfg)
 	else
 		at = snprintf(text, sizeof(text), "0@(0-%ld)", cpus > 1 ? cpus - 1 : 0);
 	for (u32 i = 0; i < cfg->dataplane.n_workers && at < (int)sizeof(text); i++)
-		at += snprintf(text + at, sizeof(text) - (size_t)at, ",%u@%u", i + 1, cfg->dataplane.workers[i]);
+		at += snprintf(text + at, sizeof(text) - (size_t)at, ",%u@%u", i + 1,
+			       cfg->dataplane.workers[i]);
 	eal_add(a, "--lcores=%s", text);
 	eal_add(a, "--main-lcore=0");
 }
@@ -151,10 +153,12 @@ int memory_init(struct dataplane *dp, const char *program)
 		eal_add(&a, "--no-huge");
 	ret = rte_eal_init(a.n, a.arg);
 	if (ret < 0) {
-		log_event("memory.init error='%s' huge_pages=%s need_mb=%u hint='%s'", rte_strerror(rte_errno),
-			  dp->huge ? "on" : "off", mb,
-			  dp->huge ? "echo 512 > /proc/sys/vm/nr_hugepages, or dataplane.memory.huge_pages = \"off\""
-				   : "less dataplane.memory.size_mb or mbufs; are the worker CPUs there?");
+		log_event("memory.init error='%s' huge_pages=%s need_mb=%u hint='%s'",
+			  rte_strerror(rte_errno), dp->huge ? "on" : "off", mb,
+			  dp->huge ? "echo 512 > /proc/sys/vm/nr_hugepages, or "
+				     "dataplane.memory.huge_pages = \"off\""
+				   : "less dataplane.memory.size_mb or mbufs; are the worker CPUs "
+				     "there?");
 		return -ENOMEM;
 	}
 	dp->eal = true;
@@ -169,7 +173,8 @@ int memory_pool_create(struct dataplane *dp)
 
 	dp->pool = rte_pktmbuf_pool_create("packets", n, MBUF_CACHE, 0, room, SOCKET_ID_ANY);
 	if (!dp->pool) {
-		log_event("memory.pool error='%s' mbufs=%u mbuf_bytes=%u hint='raise dataplane.memory.size_mb'",
+		log_event("memory.pool error='%s' mbufs=%u mbuf_bytes=%u hint='raise "
+			  "dataplane.memory.size_mb'",
 			  rte_strerror(rte_errno), n, room);
 		return -ENOMEM;
 	}

@@ -16,8 +16,10 @@ dwcp_inline u32 parse_mbuf(const struct port *port, struct rte_mbuf *m, struct p
 {
 	struct parse_cfg cfg = port->parse;
 
-	cfg.checksum_verified = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	return parse_packet_inline(&cfg, rte_pktmbuf_mtod(m, const u8 *), m->data_len, m->pkt_len, p);
+	cfg.checksum_verified =
+		(m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	return parse_packet_inline(&cfg, rte_pktmbuf_mtod(m, const u8 *), m->data_len, m->pkt_len,
+				   p);
 }
 
 void stage_parse(struct worker *w, struct burst *b)

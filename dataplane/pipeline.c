@@ -27,7 +27,8 @@ dwcp_inline void pipeline_path(struct worker *w, struct burst *b, const bool tim
 	/* guard:    per-source windows, detectors, challenge */
 	/* classify: policies → class, DSCP, priority */
 	/* steer:    VIP → endpoint */
-	stage_route(w, b); /* longest prefix → next hop; no route, blackhole and their kin die here */
+	stage_route(w,
+		    b); /* longest prefix → next hop; no route, blackhole and their kin die here */
 	if (timed)
 		stage_mark(w, DWCP_STAGE_ROUTE);
 	stage_rewrite(w, b); /* TTL, checksum, MACs, tags; too large dies here */
@@ -60,7 +61,8 @@ void pipeline_run(struct worker *w, struct burst *b)
 }
 
 /* A sample of the dropped, at most one a reason and 100 ms: enough to see what, too little to hurt. */
-static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m, const struct pkt *p)
+static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m,
+		       const struct pkt *p)
 {
 	u64 now = rte_rdtsc();
 	struct dwcp_event e = {.type = DWCP_EVENT_DROP_SAMPLE, .a = reason, .worker = (u8)w->idx};
@@ -85,7 +87,8 @@ static void drop_event(struct worker *w, enum drop_reason reason, const struct r
 		dwcp_count(&w->stats->events_lost, 1);
 }
 
-static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, const struct pkt *p)
+static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason,
+		     const struct pkt *p)
 {
 	dwcp_count(&w->stats->drop[reason], 1);
 	drop_event(w, reason, m, p);

@@ -21,7 +21,7 @@ struct generation;
 struct dwcp_nexthop;
 
 struct burst {
-	u16 n;      /* alive */
+	u16 n;	    /* alive */
 	u16 n_dead; /* marked since the last sweep */
 	u16 rx_port_idx;
 	bool timed; /* this burst is sampled */

@@ -19,9 +19,10 @@
 
 /* Toeplitz with this key hashes both directions of a flow to the same queue (Woo and Park, 2012). */
 static u8 rss_key_symmetric[52] = {
-	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
-	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
-	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d,
+	0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+	0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d,
+	0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
 };
 
 u32 ports_need_mbufs(const struct dwcp_config *cfg)
@@ -53,7 +54,8 @@ static bool args_have(const char *args, const char *key)
  * What af_packet needs and nobody wants to type: a queue pair a worker, a ring of the size asked for, and frames that
  * hold the MTU (its default of 2,048 bytes cuts jumbo frames).
  */
-static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p, char *buf, size_t len)
+static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p, char *buf,
+			   size_t len)
 {
 	u32 frame = 2048;
 	int at = snprintf(buf, len, "%s", p->args);
@@ -63,7 +65,8 @@ static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p,
 	if (!args_have(p->args, "qpairs"))
 		at += snprintf(buf + at, len - (size_t)at, ",qpairs=%u", dp->n_workers);
 	if (!args_have(p->args, "framesz") && !args_have(p->args, "blocksz"))
-		at += snprintf(buf + at, len - (size_t)at, ",blocksz=%u,framesz=%u", DWCP_MAX(frame, 4096u), frame);
+		at += snprintf(buf + at, len - (size_t)at, ",blocksz=%u,framesz=%u",
+			       DWCP_MAX(frame, 4096u), frame);
 	if (!args_have(p->args, "framecnt"))
 		snprintf(buf + at, len - (size_t)at, ",framecnt=%u", p->rx_ring);
 }
@@ -90,7 +93,8 @@ static int port_probe(struct dataplane *dp, struct port *port)
 	err = rte_eal_hotplug_add("vdev", port->vdev_name, args);
 	if (err == 0 && rte_eth_dev_get_port_by_name(port->vdev_name, &port->id) == 0)
 		return 0;
-	log_event("port.open port=%s device=%s args='%s' error='%s' hint='does the interface or file exist, "
+	log_event("port.open port=%s device=%s args='%s' error='%s' hint='does the interface or "
+		  "file exist, "
 		  "and may this user open it?'",
 		  p->name, p->device, args, err ? rte_strerror(-err) : "not created");
 	return err ? err : -ENODEV;
@@ -102,22 +106,25 @@ static int port_queues(struct dataplane *dp, struct port *port, const struct rte
 	u16 want = p->rx_queues ? p->rx_queues : (u16)dp->n_workers;
 
 	if (p->rx_queues > info->max_rx_queues) {
-		log_event("port.open port=%s error=too_few_rx_queues has=%u wanted=%u hint='lower rx_queues'", p->name,
-			  info->max_rx_queues, p->rx_queues);
+		log_event("port.open port=%s error=too_few_rx_queues has=%u wanted=%u hint='lower "
+			  "rx_queues'",
+			  p->name, info->max_rx_queues, p->rx_queues);
 		return -EINVAL;
 	}
 	port->n_rxq = DWCP_MIN(want, info->max_rx_queues);
 	port->n_txq = (u16)dp->n_workers;
 	if (info->max_tx_queues < dp->n_workers) {
 		log_event("port.open port=%s error=too_few_tx_queues has=%u workers=%u "
-			  "hint='each worker needs a tx queue of its own: fewer dataplane.workers, or more queues in args'",
+			  "hint='each worker needs a tx queue of its own: fewer dataplane.workers, "
+			  "or more queues in args'",
 			  p->name, info->max_tx_queues, dp->n_workers);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static void port_offloads(struct port *port, const struct rte_eth_dev_info *info, u32 room, struct rte_eth_conf *conf)
+static void port_offloads(struct port *port, const struct rte_eth_dev_info *info, u32 room,
+			  struct rte_eth_conf *conf)
 {
 	u32 frame = port->mtu + RTE_ETHER_HDR_LEN + VLAN_BYTES;
 
@@ -129,13 +136,15 @@ static void port_offloads(struct port *port, const struct rte_eth_dev_info *info
 		/* one pool, no references: what fast free asks for. Chains of other ports need MULTI_SEGS instead. */
 		conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 		if (!conf->txmode.offloads)
-			conf->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+			conf->txmode.offloads |=
+				info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	}
 	port->rx_offloads = conf->rxmode.offloads;
 	port->tx_offloads = conf->txmode.offloads;
 }
 
-static int port_mtu(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+static int port_mtu(struct port *port, const struct rte_eth_dev_info *info,
+		    struct rte_eth_conf *conf)
 {
 	u32 limit = info->max_mtu;
 
@@ -145,8 +154,8 @@ static int port_mtu(struct port *port, const struct rte_eth_dev_info *info, stru
 	conf->rxmode.mtu = DWCP_MIN((u32)port->mtu, limit);
 	if (conf->rxmode.mtu >= port->mtu || port->vdev)
 		return 0;
-	log_event("port.open port=%s error=mtu mtu=%u device_max=%u hint='lower mtu'", port->cfg->name, port->mtu,
-		  limit);
+	log_event("port.open port=%s error=mtu mtu=%u device_max=%u hint='lower mtu'",
+		  port->cfg->name, port->mtu, limit);
 	return -EINVAL;
 }
 
@@ -169,7 +178,8 @@ static int port_configure(struct dataplane *dp, struct port *port)
 	if (port->n_rxq > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
-			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+			info.flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
 		if (info.hash_key_size && info.hash_key_size <= sizeof(rss_key_symmetric)) {
 			conf.rx_adv_conf.rss_conf.rss_key = rss_key_symmetric;
 			conf.rx_adv_conf.rss_conf.rss_key_len = info.hash_key_size;
@@ -191,7 +201,8 @@ static int port_start(struct dataplane *dp, struct port *port)
 	if (!err)
 		err = rte_eth_dev_start(port->id);
 	if (!err && p->promiscuous)
-		rte_eth_promiscuous_enable(port->id); /* -ENOTSUP: the driver gets every frame anyway */
+		rte_eth_promiscuous_enable(
+			port->id); /* -ENOTSUP: the driver gets every frame anyway */
 	return err;
 }
 
@@ -228,15 +239,16 @@ static int port_open(struct dataplane *dp, u32 idx)
 	if (!err)
 		err = port_start(dp, port);
 	if (err) {
-		log_event("port.open port=%s device=%s error='%s'", port->cfg->name, port->cfg->device,
-			  rte_strerror(-err));
+		log_event("port.open port=%s device=%s error='%s'", port->cfg->name,
+			  port->cfg->device, rte_strerror(-err));
 		return err;
 	}
 	port_describe(dp, port);
 	log_event("port.open port=%s device=%s id=%u rx_queues=%u tx_queues=%u mtu=%u "
 		  "mac=%02x:%02x:%02x:%02x:%02x:%02x",
-		  port->cfg->name, port->cfg->device, port->id, port->n_rxq, port->n_txq, port->mtu, port->mac[0],
-		  port->mac[1], port->mac[2], port->mac[3], port->mac[4], port->mac[5]);
+		  port->cfg->name, port->cfg->device, port->id, port->n_rxq, port->n_txq, port->mtu,
+		  port->mac[0], port->mac[1], port->mac[2], port->mac[3], port->mac[4],
+		  port->mac[5]);
 	return 0;
 }
 
@@ -273,15 +285,17 @@ static void port_refresh_link(struct dataplane *dp, struct port *port, struct dw
 	if (rte_eth_link_get_nowait(port->id, &link) < 0)
 		return;
 	up = link.link_status == RTE_ETH_LINK_UP;
-	port->speed_mbps = port->cfg->speed_mbps ? port->cfg->speed_mbps
-			   : link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	port->speed_mbps = port->cfg->speed_mbps			  ? port->cfg->speed_mbps
+			   : link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0
+									  : link.link_speed;
 	dwcp_store_relaxed(&s->speed_mbps, port->speed_mbps);
 	if (up == port->up)
 		return;
 	dwcp_store_relaxed(&port->up, up);
 	dwcp_store_relaxed(&s->up, up);
 	dwcp_count(&s->link_changes, 1);
-	log_event("port.link port=%s state=%s speed_mbps=%u", port->cfg->name, up ? "up" : "down", port->speed_mbps);
+	log_event("port.link port=%s state=%s speed_mbps=%u", port->cfg->name, up ? "up" : "down",
+		  port->speed_mbps);
 	e.a = up;
 	counters_event(dp, &e);
 }

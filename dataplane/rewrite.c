@@ -8,7 +8,8 @@
 
 #include "dataplane.h"
 
-dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nexthop *nh, const struct pkt *p)
+dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nexthop *nh,
+			       const struct pkt *p)
 {
 	const struct port *port = &dp->port[nh->port];
 	u32 verdict = pkt_forward_check(p);
@@ -23,8 +24,8 @@ dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nex
 	return VERDICT_PASS;
 }
 
-static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dwcp_nexthop *nh, const struct pkt *p,
-					     struct rewrite_l2 *l2)
+static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dwcp_nexthop *nh,
+					     const struct pkt *p, struct rewrite_l2 *l2)
 {
 	s32 delta;
 	u32 verdict;
@@ -43,15 +44,17 @@ static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dw
 	return VERDICT_PASS;
 }
 
-dwcp_inline u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m, const struct dwcp_nexthop *nh,
-			       const struct pkt *p)
+dwcp_inline u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
+			       const struct dwcp_nexthop *nh, const struct pkt *p)
 {
 	static const u8 none[6];
 	struct rewrite_l2 l2;
 	s32 delta;
 
 	memcpy(l2.dmac, nh->forward.dst_mac, 6);
-	memcpy(l2.smac, memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac, 6);
+	memcpy(l2.smac,
+	       memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac,
+	       6);
 	if (dwcp_unlikely(p->n_tags | nh->n_tags))
 		return rewrite_commit_tags(m, nh, p, &l2);
 	l2.n_tags = 0;

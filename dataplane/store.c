@@ -118,11 +118,13 @@ static void store_report(struct store *s)
 	dwcp_store_relaxed(&h->stored_generation, generation);
 	dwcp_store_relaxed(&h->stored_unix_ns, unix_ns);
 	if (error && error != s->reported_error)
-		log_event("tables.store path=%s error='%s' effect='a restart would begin with generation %lu' "
+		log_event("tables.store path=%s error='%s' effect='a restart would begin with "
+			  "generation %lu' "
 			  "hint='free space, or make the directory writable'",
 			  s->path, strerror(-error), generation);
 	if (!error && generation != s->reported_generation)
-		log_event("tables.store path=%s generation=%lu ms=%lu", s->path, generation, s->write_ns / 1000000);
+		log_event("tables.store path=%s generation=%lu ms=%lu", s->path, generation,
+			  s->write_ns / 1000000);
 	s->reported_error = error;
 	s->reported_generation = generation;
 }
@@ -236,7 +238,8 @@ json_t *store_json(struct store *s)
 	pthread_mutex_unlock(&s->mutex);
 	o = json_pack("{s:s, s:I}", "path", s->path, "generation", (json_int_t)generation);
 	json_object_set_new(o, "age_s",
-			    unix_ns ? json_integer((json_int_t)((clock_unix_ns() - unix_ns) / 1000000000u))
+			    unix_ns ? json_integer((json_int_t)((clock_unix_ns() - unix_ns) /
+								1000000000u))
 				    : json_null());
 	json_object_set_new(o, "error", error ? json_string(strerror(-error)) : json_null());
 	return o;
@@ -257,7 +260,8 @@ int store_open(struct dataplane *dp)
 	if (asprintf(&s->path, "%s/generation", dp->cfg->node.state_dir) < 0)
 		return -ENOMEM;
 	if (mkdir(dp->cfg->node.state_dir, 0750) < 0 && errno != EEXIST)
-		log_event("tables.store path=%s error='%s' effect='a restart without agent begins without tables' "
+		log_event("tables.store path=%s error='%s' effect='a restart without agent begins "
+			  "without tables' "
 			  "hint='create the directory, or set node.state_dir'",
 			  dp->cfg->node.state_dir, strerror(errno));
 	sigfillset(&all);
@@ -324,20 +328,23 @@ static int manifest_fd_newest(char **names, int n)
 	return fd;
 }
 
-static int stage_kept(struct segment_set *set, int manifest_fd, char **names, int n, char *ret_reason)
+static int stage_kept(struct segment_set *set, int manifest_fd, char **names, int n,
+		      char *ret_reason)
 {
 	struct stat st;
 	struct dwcp_manifest *m;
 	const char *why;
 	int err = 0;
 
-	if (fstat(manifest_fd, &st) < 0 || st.st_size <= 0 || st.st_size > (off_t)DWCP_MANIFEST_MAX_BYTES)
+	if (fstat(manifest_fd, &st) < 0 || st.st_size <= 0 ||
+	    st.st_size > (off_t)DWCP_MANIFEST_MAX_BYTES)
 		return -EINVAL;
 	m = malloc((size_t)st.st_size);
 	if (!m)
 		return -ENOMEM;
-	why = pread(manifest_fd, m, (size_t)st.st_size, 0) == st.st_size ? manifest_check(m, (size_t)st.st_size)
-									 : "manifest_short_read";
+	why = pread(manifest_fd, m, (size_t)st.st_size, 0) == st.st_size
+		      ? manifest_check(m, (size_t)st.st_size)
+		      : "manifest_short_read";
 	if (why) {
 		snprintf(ret_reason, GENERATION_REASON_MAX, "%s", why);
 		free(m);
@@ -355,8 +362,8 @@ static int stage_kept(struct segment_set *set, int manifest_fd, char **names, in
 	return err;
 }
 
-int store_fds_load(struct segment_set *set, const struct generation_limits *limits, struct generation **ret_generation,
-		   char *ret_reason)
+int store_fds_load(struct segment_set *set, const struct generation_limits *limits,
+		   struct generation **ret_generation, char *ret_reason)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(0, &names), fd, err = -ENOENT;

@@ -30,5 +30,5 @@ json_t *store_json(struct store *s);
  * store_fds_load() - open the generation whose fds the service manager kept for us (sd_listen_fds_with_names).
  * Return: 0, -ENOENT (none kept), as generation_open() otherwise.
  */
-int store_fds_load(struct segment_set *set, const struct generation_limits *limits, struct generation **ret_generation,
-		   char *ret_reason);
+int store_fds_load(struct segment_set *set, const struct generation_limits *limits,
+		   struct generation **ret_generation, char *ret_reason);

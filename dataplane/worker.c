@@ -21,8 +21,8 @@
 #include "log.h"
 
 #define GAP_THRESHOLD_NS  100000 /* a tenth of what a 1,024-slot ring holds at 1 Mpps */
-#define EMPTY_BEFORE_IDLE 256    /* polls; ~10 µs: a burst's neighbour is not slept over */
-#define SLEEP_MAX_NS      500000
+#define EMPTY_BEFORE_IDLE 256	 /* polls; ~10 µs: a burst's neighbour is not slept over */
+#define SLEEP_MAX_NS	  500000
 
 static void worker_poll_queue(struct worker *w, const struct rx_queue *q)
 {
@@ -155,7 +155,8 @@ int workers_create(struct dataplane *dp)
 	dp->qsbr = rte_zmalloc("qsbr", size, DWCP_SHARED_LINE);
 	if (!dp->qsbr || rte_rcu_qsbr_init(dp->qsbr, dp->n_workers))
 		return -ENOMEM;
-	RTE_LCORE_FOREACH_WORKER(lcore) {
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
 		struct worker *w = rte_zmalloc("worker", sizeof(*w), DWCP_SHARED_LINE);
 
 		if (!w)
@@ -194,7 +195,8 @@ int workers_start(struct dataplane *dp)
 		if (err)
 			return err;
 		log_event("worker.start worker=%u cpu=%u rx_queues=%u sleep_max_ns=%lu", i,
-			  dp->cfg->dataplane.workers[i], dp->worker[i]->n_rxq, dp->worker[i]->sleep_max_ns);
+			  dp->cfg->dataplane.workers[i], dp->worker[i]->n_rxq,
+			  dp->worker[i]->sleep_max_ns);
 	}
 	return 0;
 }
@@ -219,10 +221,13 @@ void workers_watch(struct dataplane *dp)
 			since_ns[i] = now;
 			stalled[i] = false;
 		} else if (!stalled[i] && now - since_ns[i] > 1000000000u) {
-			struct dwcp_event e = {.type = DWCP_EVENT_STALL, .a = i, .b = now - since_ns[i]};
+			struct dwcp_event e = {.type = DWCP_EVENT_STALL,
+					       .a = i,
+					       .b = now - since_ns[i]};
 
 			stalled[i] = true;
-			log_event("worker.stall worker=%u ms=%lu", i, (now - since_ns[i]) / 1000000);
+			log_event("worker.stall worker=%u ms=%lu", i,
+				  (now - since_ns[i]) / 1000000);
 			counters_event(dp, &e);
 		}
 	}

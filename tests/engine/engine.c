@@ -34,7 +34,8 @@ static struct dwcp_config *engine_config(const char *text)
 void engine_open(struct engine *e, const char *text)
 {
 	struct rib_cfg rib_cfg = {.chunk_bytes = 1 << 16};
-	struct segment_set_cfg set_cfg = {.max_bytes = 1 << 30, .max_segments = DWCP_MANIFEST_MAX_SEGMENTS};
+	struct segment_set_cfg set_cfg = {.max_bytes = 1 << 30,
+					  .max_segments = DWCP_MANIFEST_MAX_SEGMENTS};
 	struct dataplane *dp = &e->dp;
 	int err;
 
@@ -80,7 +81,8 @@ void engine_close(struct engine *e)
 void engine_publish(struct engine *e)
 {
 	struct manifest_cfg cfg = {.generation = ++e->number, .ports_hash = e->cfg->ports_hash};
-	struct generation_limits limits = {.n_ports = e->cfg->n_ports, .ports_hash = e->cfg->ports_hash};
+	struct generation_limits limits = {.n_ports = e->cfg->n_ports,
+					   .ports_hash = e->cfg->ports_hash};
 	const struct table_image *image = NULL;
 	struct generation *old = e->gen;
 	char reason[GENERATION_REASON_MAX] = "";
@@ -109,14 +111,16 @@ struct rte_mbuf *engine_mbuf(struct engine *e, const u8 *bytes, u32 seg_len, u32
 	if (!m)
 		die("out of mbufs", 0);
 	memcpy(rte_pktmbuf_append(m, (u16)seg_len), bytes, seg_len);
-	if (frame_len == seg_len)
-		return m;
-	more = rte_pktmbuf_alloc(e->dp.pool);
-	if (!more || !rte_pktmbuf_append(more, (u16)(frame_len - seg_len)))
-		die("out of mbufs", 0);
-	memset(rte_pktmbuf_mtod(more, u8 *), 0, frame_len - seg_len);
-	if (rte_pktmbuf_chain(m, more))
-		die("chain", 0);
+	for (u32 left = frame_len - seg_len; left; left -= more->data_len) {
+		u16 n = (u16)DWCP_MIN(left, 1024u);
+
+		more = rte_pktmbuf_alloc(e->dp.pool);
+		if (!more || rte_pktmbuf_chain(m, more))
+			die("out of mbufs", 0);
+		memset(rte_pktmbuf_mtod(more, u8 *), 0, n);
+		more->data_len = n;
+		m->pkt_len += n;
+	}
 	return m;
 }
 
@@ -168,6 +172,7 @@ void engine_check_accounting(struct engine *e)
 		while ((m = engine_sent(e, i)) != NULL)
 			rte_pktmbuf_free(m);
 	}
-	assert_int_equal(rx + s->from_host + s->originated, tx + s->to_host + engine_drops_all(e) + s->queued);
+	assert_int_equal(rx + s->from_host + s->originated,
+			 tx + s->to_host + engine_drops_all(e) + s->queued);
 	assert_int_equal(rte_mempool_in_use_count(e->dp.pool), 0);
 }

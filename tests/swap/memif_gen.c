@@ -27,13 +27,13 @@
 
 #include "swap_probe.h"
 
-#define BURST        32
-#define N_MBUFS      32768
-#define RING         4096
-#define BEHIND_MAX   256 /* packets; more means that we were away */
-#define MAX_TABLES   1024
-#define STAMP_MAGIC  0x64776370u
-#define DRAIN_NS     300000000u
+#define BURST	    32
+#define N_MBUFS	    32768
+#define RING	    4096
+#define BEHIND_MAX  256 /* packets; more means that we were away */
+#define MAX_TABLES  1024
+#define STAMP_MAGIC 0x64776370u
+#define DRAIN_NS    300000000u
 
 struct stamp {
 	u32 magic;
@@ -54,7 +54,7 @@ struct gen {
 	u64 seq, rejected, received, lost, reordered, foreign, away, max_away_ns, alien_nexthop;
 	u64 expected; /* next sequence number at the receiver */
 	u64 accepted_bytes;
-	u32 k;        /* unwrapped number of the table seen last */
+	u32 k; /* unwrapped number of the table seen last */
 	struct table_seen table[MAX_TABLES];
 	u64 latency_max_ns;
 };
@@ -163,7 +163,8 @@ static void gen_table(struct gen *g, const u8 *mac, const struct stamp *s, u64 n
 	if (ahead < SWAP_N_NEXTHOPS / 2 && g->k + ahead < MAX_TABLES)
 		g->k += ahead;
 	else if (g->k + ahead >= SWAP_N_NEXTHOPS)
-		ahead -= SWAP_N_NEXTHOPS; /* an older table: recorded against it, and judged by the reader */
+		ahead -=
+			SWAP_N_NEXTHOPS; /* an older table: recorded against it, and judged by the reader */
 	t = &g->table[ahead < SWAP_N_NEXTHOPS / 2 ? g->k : g->k + ahead];
 	if (t->packets++ == 0)
 		t->first_arrival_ns = now;
@@ -176,7 +177,8 @@ static void gen_receive_one(struct gen *g, const struct rte_mbuf *m, u64 now)
 	u32 at = be16_load(f + 12) == 0x0800 ? 14 + 28 : 14 + 48;
 	struct stamp s;
 
-	if (m->data_len < at + sizeof(s) || (memcpy(&s, f + at, sizeof(s)), s.magic != STAMP_MAGIC)) {
+	if (m->data_len < at + sizeof(s) ||
+	    (memcpy(&s, f + at, sizeof(s)), s.magic != STAMP_MAGIC)) {
 		g->foreign++;
 		return;
 	}
@@ -207,10 +209,12 @@ static u32 gen_receive(struct gen *g)
 
 static u64 gen_run(struct gen *g)
 {
-	u64 begin = now_ns(), end = begin + g->seconds * 1000000000u, base = begin, base_seq = 0, now, drained;
+	u64 begin = now_ns(), end = begin + g->seconds * 1000000000u, base = begin, base_seq = 0,
+	    now, drained;
 
 	for (now = begin; now < end && !stop; now = now_ns()) {
-		u64 due = base_seq + (u64)((unsigned __int128)(now - base) * g->rate_pps / 1000000000u);
+		u64 due = base_seq +
+			  (u64)((unsigned __int128)(now - base) * g->rate_pps / 1000000000u);
 
 		if (due > g->seq + BEHIND_MAX) {
 			u64 away = (due - g->seq) * 1000000000u / g->rate_pps;
@@ -237,7 +241,8 @@ static int gen_port(struct gen *g, const char *name, const char *socket, u16 *re
 	char args[256];
 	int err;
 
-	snprintf(args, sizeof(args), "role=client,id=0,socket=%s,socket-abstract=no,bsize=2048,rsize=12", socket);
+	snprintf(args, sizeof(args),
+		 "role=client,id=0,socket=%s,socket-abstract=no,bsize=2048,rsize=12", socket);
 	err = rte_eal_hotplug_add("vdev", name, args);
 	if (err || rte_eth_dev_get_port_by_name(name, ret_port)) {
 		fprintf(stderr, "memif_gen: %s: %s\n", socket, strerror(-err));
@@ -245,7 +250,8 @@ static int gen_port(struct gen *g, const char *name, const char *socket, u16 *re
 	}
 	if (rte_eth_dev_configure(*ret_port, 1, 1, &conf) ||
 	    rte_eth_rx_queue_setup(*ret_port, 0, RING, SOCKET_ID_ANY, NULL, g->pool) ||
-	    rte_eth_tx_queue_setup(*ret_port, 0, RING, SOCKET_ID_ANY, NULL) || rte_eth_dev_start(*ret_port))
+	    rte_eth_tx_queue_setup(*ret_port, 0, RING, SOCKET_ID_ANY, NULL) ||
+	    rte_eth_dev_start(*ret_port))
 		return -1;
 	return 0;
 }
@@ -270,19 +276,23 @@ static void gen_print(const struct gen *g, u64 elapsed_ns)
 	bool first = true;
 	u64 sent = g->seq - g->rejected;
 
-	printf("{\"sent\": %lu, \"rejected\": %lu, \"received\": %lu, \"lost\": %ld, \"reordered\": %lu, \"foreign\": %lu, "
-	       "\"alien_nexthop\": %lu, \"rate_pps\": %lu, \"away\": %lu, \"max_away_us\": %lu, \"latency_max_us\": %lu, "
+	printf("{\"sent\": %lu, \"rejected\": %lu, \"received\": %lu, \"lost\": %ld, "
+	       "\"reordered\": %lu, \"foreign\": %lu, "
+	       "\"alien_nexthop\": %lu, \"rate_pps\": %lu, \"away\": %lu, \"max_away_us\": %lu, "
+	       "\"latency_max_us\": %lu, "
 	       "\"tables\": [",
-	       g->seq, g->rejected, g->received, (long)(g->seq - g->received), g->reordered, g->foreign, g->alien_nexthop,
-	       (u64)((unsigned __int128)sent * 1000000000u / elapsed_ns), g->away, g->max_away_ns / 1000,
-	       g->latency_max_ns / 1000);
+	       g->seq, g->rejected, g->received, (long)(g->seq - g->received), g->reordered,
+	       g->foreign, g->alien_nexthop,
+	       (u64)((unsigned __int128)sent * 1000000000u / elapsed_ns), g->away,
+	       g->max_away_ns / 1000, g->latency_max_ns / 1000);
 	for (u32 k = 0; k < MAX_TABLES; k++) {
 		const struct table_seen *t = &g->table[k];
 
 		if (t->packets == 0)
 			continue;
-		printf("%s{\"k\": %u, \"packets\": %lu, \"first_arrival_ns\": %lu, \"last_sent_ns\": %lu}", first ? "" : ", ", k,
-		       t->packets, t->first_arrival_ns, t->last_sent_ns);
+		printf("%s{\"k\": %u, \"packets\": %lu, \"first_arrival_ns\": %lu, "
+		       "\"last_sent_ns\": %lu}",
+		       first ? "" : ", ", k, t->packets, t->first_arrival_ns, t->last_sent_ns);
 		first = false;
 	}
 	printf("]}\n");
@@ -306,8 +316,18 @@ static int probes_read(struct gen *g, const char *path)
 static int eal_start(const char *cpu, const char *prefix)
 {
 	char lcores[32], file_prefix[64];
-	const char *args[] = {"memif_gen", lcores, file_prefix, "--no-shconf", "--no-huge", "--no-pci", "--no-telemetry",
-			"--iova-mode=va", "--log-level=*:4", "-m", "256", NULL};
+	const char *args[] = {"memif_gen",
+			      lcores,
+			      file_prefix,
+			      "--no-shconf",
+			      "--no-huge",
+			      "--no-pci",
+			      "--no-telemetry",
+			      "--iova-mode=va",
+			      "--log-level=*:4",
+			      "-m",
+			      "256",
+			      NULL};
 
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%s", cpu);
 	snprintf(file_prefix, sizeof(file_prefix), "--file-prefix=%s", prefix);
@@ -317,10 +337,10 @@ static int eal_start(const char *cpu, const char *prefix)
 int main(int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"in", required_argument, NULL, 'i'},      {"out", required_argument, NULL, 'o'},
+		{"in", required_argument, NULL, 'i'},	   {"out", required_argument, NULL, 'o'},
 		{"probes", required_argument, NULL, 'p'},  {"rate", required_argument, NULL, 'r'},
 		{"seconds", required_argument, NULL, 's'}, {"cpu", required_argument, NULL, 'c'},
-		{"mac", required_argument, NULL, 'm'},     {NULL, 0, NULL, 0},
+		{"mac", required_argument, NULL, 'm'},	   {NULL, 0, NULL, 0},
 	};
 	static struct gen g = {.rate_pps = 1000000, .seconds = 10};
 	const char *in = NULL, *out = NULL, *probes = NULL, *cpu = "0", *mac = NULL;
@@ -341,9 +361,11 @@ int main(int argc, char **argv)
 		if (c == '?')
 			return 2;
 	}
-	if (!in || !out || !probes || !mac || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &g.router_mac[0], &g.router_mac[1],
-						     &g.router_mac[2], &g.router_mac[3], &g.router_mac[4], &g.router_mac[5]) != 6) {
-		fprintf(stderr, "usage: memif_gen --in SOCKET --out SOCKET --probes FILE --mac ROUTER_MAC [--rate PPS] "
+	if (!in || !out || !probes || !mac ||
+	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &g.router_mac[0], &g.router_mac[1],
+		   &g.router_mac[2], &g.router_mac[3], &g.router_mac[4], &g.router_mac[5]) != 6) {
+		fprintf(stderr, "usage: memif_gen --in SOCKET --out SOCKET --probes FILE --mac "
+				"ROUTER_MAC [--rate PPS] "
 				"[--seconds N] [--cpu N]\n");
 		return 2;
 	}
@@ -351,7 +373,8 @@ int main(int argc, char **argv)
 	if (probes_read(&g, probes) || eal_start(cpu, prefix) < 0)
 		return 1;
 	g.pool = rte_pktmbuf_pool_create("gen", N_MBUFS, 256, 0, 2176, SOCKET_ID_ANY);
-	if (!g.pool || gen_port(&g, "net_memif_tx", in, &g.tx_port) || gen_port(&g, "net_memif_rx", out, &g.rx_port))
+	if (!g.pool || gen_port(&g, "net_memif_tx", in, &g.tx_port) ||
+	    gen_port(&g, "net_memif_rx", out, &g.rx_port))
 		return 1;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);

@@ -19,7 +19,7 @@
 #include "fib_synth.h"
 #include "swap_probe.h"
 
-#define SEED       20261121
+#define SEED	   20261121
 #define DROP_SHARE 50 /* one in … */
 
 struct tables {
@@ -44,7 +44,8 @@ static bool probe_forwardable(u8 family, const struct fib_addr *a)
 
 	if (family == FIB_IP6)
 		return a->hi >> 61 == 1; /* 2000::/3 */
-	return ip4 >> 24 > 0 && ip4 >> 24 < 224 && ip4 >> 24 != 127 && ip4 >> 16 != 0xa9fe && ip4 >> 24 != 10;
+	return ip4 >> 24 > 0 && ip4 >> 24 < 224 && ip4 >> 24 != 127 && ip4 >> 16 != 0xa9fe &&
+	       ip4 >> 24 != 10;
 }
 
 static int probes_make(struct tables *t)
@@ -60,13 +61,15 @@ static int probes_make(struct tables *t)
 	}
 	for (u32 tries = 0; t->n_probes < SWAP_N_PROBES && tries < 8 * SWAP_N_PROBES; tries++) {
 		bool want6 = t->synth.n6 && tries % 8 == 7;
-		u32 at = want6 ? t->synth.n4 + fib_rng_below(&rng, t->synth.n6) : fib_rng_below(&rng, t->synth.n4);
+		u32 at = want6 ? t->synth.n4 + fib_rng_below(&rng, t->synth.n6)
+			       : fib_rng_below(&rng, t->synth.n4);
 		const struct fib_prefix *p = &t->synth.prefix[at];
 		struct fib_addr a = fib_synth_addr(p, &rng);
 		struct fib_prefix match;
 		u32 slot;
 
-		if (!probe_forwardable(p->family, &a) || fib_builder_match(t->builder, 0, p->family, &a, &match, &slot))
+		if (!probe_forwardable(p->family, &a) ||
+		    fib_builder_match(t->builder, 0, p->family, &a, &match, &slot))
 			continue;
 		t->kept[slot - 1] = 1;
 		t->probe[t->n_probes++] = (struct swap_probe){a.hi, a.lo, slot - 1, p->family};
@@ -82,7 +85,9 @@ static int routes_write(const struct tables *t, u32 k, FILE *out)
 	for (u32 i = 0; i < n; i++) {
 		if (!t->kept[i] && mix(i, k) % DROP_SHARE == 0)
 			continue;
-		fprintf(out, t->synth.prefix[i].family == FIB_IP4 ? "%s via 10.0.2.%u\n" : "%s via fd00:2::%x\n",
+		fprintf(out,
+			t->synth.prefix[i].family == FIB_IP4 ? "%s via 10.0.2.%u\n"
+							     : "%s via fd00:2::%x\n",
 			prefix_format(&t->synth.prefix[i], text, sizeof(text)),
 			SWAP_FIRST_HOST + (i + k) % SWAP_N_NEXTHOPS);
 	}
@@ -100,7 +105,8 @@ static int tables_run(struct tables *t, int argc, char **argv)
 		return 1;
 	}
 	if (strcmp(argv[1], "probes") == 0)
-		err = fwrite(t->probe, sizeof(*t->probe), t->n_probes, out) == t->n_probes ? 0 : -EIO;
+		err = fwrite(t->probe, sizeof(*t->probe), t->n_probes, out) == t->n_probes ? 0
+											   : -EIO;
 	else
 		err = routes_write(t, (u32)strtoul(argv[2], NULL, 10), out);
 	if (fclose(out))
@@ -125,7 +131,8 @@ int main(int argc, char **argv)
 	t.kept = calloc(n, 1);
 	t.probe = calloc(SWAP_N_PROBES, sizeof(*t.probe));
 	if (!t.builder || !t.kept || !t.probe || probes_make(&t)) {
-		fprintf(stderr, "swap_tables: could not choose %u probes of %u prefixes\n", SWAP_N_PROBES, n);
+		fprintf(stderr, "swap_tables: could not choose %u probes of %u prefixes\n",
+			SWAP_N_PROBES, n);
 		return 1;
 	}
 	return tables_run(&t, argc, argv);
