@@ -2,8 +2,10 @@
 /*
  * swap_tables.c - full tables whose next hops tell which table they are.
  *
- *     swap_tables probes FILE          destinations, each with the index of the prefix that matches it longest
- *     swap_tables routes K FILE [N]    route file of table K (N v4 prefixes at most): prefix i goes to next hop (i + K) mod 64
+ *     swap_tables probes FILE [N]      destinations, each with the index of the prefix that matches it longest
+ *     swap_tables routes K FILE [N]    route file of table K: prefix i goes to next hop (i + K) mod 64
+ *
+ * N: a small synthetic table of so many IPv4 prefixes instead of the full one.
  *
  * Every table lacks another 2 % of the prefixes that no probe needs, so tables differ in shape and not only in leaves.
  * The same prefixes ($DWCP_TABLE, else synthetic) give the same files.
@@ -96,7 +98,7 @@ static int routes_write(const struct tables *t, u32 k, FILE *out)
 
 static int tables_run(struct tables *t, int argc, char **argv)
 {
-	const char *path = argv[argc > 3 ? 3 : 2];
+	const char *path = argv[argv[1][0] == 'p' ? 2 : 3];
 	FILE *out = fopen(path, "we");
 	int err;
 
@@ -120,11 +122,15 @@ int main(int argc, char **argv)
 	struct tables t = {0};
 	u32 n;
 
+	const char *limit;
+
 	if (argc < 3 || (strcmp(argv[1], "probes") && (strcmp(argv[1], "routes") || argc < 4))) {
-		fprintf(stderr, "usage: swap_tables probes FILE | routes K FILE\n");
+		fprintf(stderr, "usage: swap_tables probes FILE [N] | routes K FILE [N]\n");
 		return 2;
 	}
-	if (fib_synth_load(SEED, &t.synth))
+	limit = argv[1][0] == 'p' ? argv[3] : argv[4];
+	n = limit ? (u32)strtoul(limit, NULL, 10) : 0;
+	if (n ? fib_synth_generate(SEED, n, n / 6 + 1, &t.synth) : fib_synth_load(SEED, &t.synth))
 		return 1;
 	n = t.synth.n4 + t.synth.n6;
 	t.builder = fib_builder_create(&cfg);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * memif_lab.c - see harness.h. The worker has a CPU to itself (the last one); generator, agent, control thread and the
+ * test share the first: whatever they do to each other, they must not take the worker's time.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "swap_probe.h"
+
+static void neighbours_write(FILE *f)
+{
+	for (u32 j = 0; j < SWAP_N_NEXTHOPS; j++) {
+		fprintf(f,
+			"  { port = \"out\"; address = \"10.0.2.%u\"; mac = "
+			"\"02:00:00:00:01:%02x\"; },\n",
+			SWAP_FIRST_HOST + j, j);
+		fprintf(f,
+			"  { port = \"out\"; address = \"fd00:2::%x\"; mac = "
+			"\"02:00:00:00:01:%02x\"; }%s\n",
+			SWAP_FIRST_HOST + j, j, j + 1 < SWAP_N_NEXTHOPS ? "," : "");
+	}
+}
+
+static void port_write(const struct lab *lab, FILE *f, const char *name, const char *ip4,
+		       const char *ip6, const char *comma)
+{
+	fprintf(f,
+		"  { name = \"%s\"; device = \"memif\"; promiscuous = true; rx_ring = 4096; "
+		"tx_ring = 4096;\n"
+		"    args = "
+		"\"role=server,id=0,socket=%s/%s.sock,socket-abstract=no,bsize=2048,rsize=12\";\n"
+		"    addresses = [ \"%s/24\", \"%s/64\" ]; }%s\n",
+		name, lab->dir, name, ip4, ip6, comma);
+}
+
+static void swap_tables(struct lab *lab, const struct memif_cfg *cfg, const char *what,
+			const char *k, const char *file)
+{
+	char n[16];
+	const char *probes[] = {program("swap_tables"), what, file, cfg->n_prefixes ? n : NULL,
+				NULL};
+	const char *routes[] = {program("swap_tables"),	    what, k, file,
+				cfg->n_prefixes ? n : NULL, NULL};
+	int status;
+
+	snprintf(n, sizeof(n), "%u", cfg->n_prefixes);
+	status = proc_run(lab, "swap_tables", 60000, k ? routes : probes);
+	if (status) {
+		fprintf(stderr, "memif_lab: swap_tables failed: %d\n", status);
+		abort();
+	}
+}
+
+void memif_lab_routes(struct lab *lab, const struct memif_cfg *cfg, u32 k, const char *name)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", k);
+	swap_tables(lab, cfg, "routes", text, lab_path(lab, name));
+}
+
+void memif_lab_config(struct lab *lab, const struct memif_cfg *cfg)
+{
+	long cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	FILE *f = fopen(lab->config, "we");
+
+	if (!f)
+		abort();
+	fprintf(f, "node: { name = \"lab\"; state_dir = \"%s\"; run_dir = \"%s\"; };\n",
+		lab->state_dir, lab->run_dir);
+	fprintf(f,
+		"dataplane: { workers = [%ld]; control_cpu = 0; idle = \"%s\"; file_prefix = "
+		"\"dwcp-lab-%d\"; %s\n"
+		"  memory: { huge_pages = \"off\"; size_mb = 128; mbufs = 32768; };\n"
+		"  tables: { memory_max_mb = %u; lock = false; store_interval_s = 1; }; };\n",
+		cpu, cfg->idle, getpid(), cfg->extra ? cfg->extra : "",
+		cfg->memory_max_mb ? cfg->memory_max_mb : 512);
+	fprintf(f, "ports: (\n");
+	port_write(lab, f, "in", "10.0.1.1", "fd00:1::1", ",");
+	port_write(lab, f, "out", "10.0.2.1", "fd00:2::1", "");
+	fprintf(f, ");\nneighbours: (\n");
+	neighbours_write(f);
+	fprintf(f, ");\nroute_files: ( { name = \"table\"; path = \"%s\"; } );\n", lab->routes);
+	if (fclose(f))
+		abort();
+	swap_tables(lab, cfg, "probes", NULL, lab_path(lab, "probes"));
+	memif_lab_routes(lab, cfg, 0, "table.routes");
+}
+
+void memif_lab_dataplane(struct lab *lab)
+{
+	const char *argv[] = {program("dwcp-dataplane"), "--config", lab->config, NULL};
+	long from = lab->dataplane.log_path[0] ? proc_log_size(&lab->dataplane) : 0;
+
+	proc_start(lab, &lab->dataplane, "dataplane", argv);
+	if (proc_wait_log(&lab->dataplane, "control.ready", from, 20000))
+		return;
+	proc_print_log(&lab->dataplane);
+	abort();
+}
+
+void memif_lab_agent(struct lab *lab)
+{
+	const char *argv[] = {"/usr/bin/taskset", "-c",	       "0", program("dwcp-agent"),
+			      "--config",	  lab->config, NULL};
+
+	proc_start(lab, &lab->agent, "agent", argv);
+}
+
+void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds)
+{
+	char rate[24], secs[16], mac[] = "02:00:00:00:00:aa", in[256], out[256], probes[256];
+	const char *argv[] = {program("memif_gen"),
+			      "--in",
+			      in,
+			      "--out",
+			      out,
+			      "--probes",
+			      probes,
+			      "--rate",
+			      rate,
+			      "--seconds",
+			      secs,
+			      "--mac",
+			      mac,
+			      "--cpu",
+			      "0",
+			      NULL};
+
+	snprintf(rate, sizeof(rate), "%lu", rate_pps);
+	snprintf(secs, sizeof(secs), "%u", seconds);
+	snprintf(in, sizeof(in), "%s/in.sock", lab->dir);
+	snprintf(out, sizeof(out), "%s/out.sock", lab->dir);
+	snprintf(probes, sizeof(probes), "%s/probes", lab->dir);
+	unlink(lab_path(lab, "generator.log"));
+	proc_start(lab, &lab->generator, "generator", argv);
+	if (proc_wait_log(&lab->generator, "connected", 0, 20000))
+		return;
+	proc_print_log(&lab->generator);
+	abort();
+}
+
+static bool generator_done(void *arg)
+{
+	return !proc_alive(arg);
+}
+
+json_t *memif_lab_result(struct lab *lab, u32 timeout_ms)
+{
+	char line[1 << 17];
+	json_t *result = NULL;
+	FILE *f;
+
+	if (!wait_until(generator_done, &lab->generator, timeout_ms))
+		proc_stop(&lab->generator, SIGTERM, 2000);
+	f = fopen(lab->generator.log_path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (line[0] == '{')
+			result = json_loads(line, 0, NULL);
+	}
+	if (f)
+		fclose(f);
+	if (!result)
+		proc_print_log(&lab->generator);
+	return result;
+}
+
+json_int_t memif_lab_accounting(const struct lab *lab)
+{
+	json_t *status = api_get(lab, "dataplane.sock", "/v1/status");
+	json_int_t difference = status ? json_at(status, "accounting", "difference") : -1;
+
+	json_decref(status);
+	return difference;
+}
