@@ -18,8 +18,8 @@
 
 #define EAL_ARGS_MAX   (16 + 2 * PORT_MAX)
 #define MBUF_CACHE     256
-#define MBUF_OVERHEAD  (sizeof(struct rte_mbuf) + 64) /* object header and alignment */
-#define MEMORY_BASE_MB 48			      /* rings, workers, drivers */
+#define MBUF_OVERHEAD  (sizeof(struct rte_mbuf) + 64 + 64) /* object header, alignment */
+#define MEMORY_BASE_MB 64				   /* rings, workers, drivers */
 
 struct eal_args {
 	int n;
@@ -65,7 +65,7 @@ static u32 mbufs_wanted(const struct dwcp_config *cfg)
 static u32 memory_mb_needed(const struct dwcp_config *cfg)
 {
 	u64 bytes = (u64)mbufs_wanted(cfg) * (cfg->dataplane.memory.mbuf_bytes + MBUF_OVERHEAD);
-	u32 mb = (u32)(bytes >> 20) + MEMORY_BASE_MB + cfg->dataplane.n_workers;
+	u32 mb = (u32)(bytes * 9 / 8 >> 20) + MEMORY_BASE_MB + cfg->dataplane.n_workers;
 
 	return DWCP_MAX(mb, cfg->dataplane.memory.size_mb);
 }
