@@ -23,6 +23,7 @@ struct bench {
 	struct fib_synth table;
 	struct route_cfg *routes;
 	struct path_cfg *paths;
+	struct path_cfg *route_paths; /* each route its own, as a route file gives them */
 	struct neighbour_cfg *neighbours;
 	struct config_addr addresses[2];
 	struct port_cfg ports[2];
@@ -80,12 +81,15 @@ static void routes_make(struct bench *b)
 	struct fib_rng rng = {1};
 
 	b->routes = calloc(n, sizeof(*b->routes));
-	for (u32 i = 0; i < n; i++)
+	b->route_paths = calloc(n, sizeof(*b->route_paths));
+	for (u32 i = 0; i < n; i++) {
+		b->route_paths[i] = b->paths[fib_rng_below(&rng, b->n_nexthops)];
 		b->routes[i] = (struct route_cfg){
 			.prefix = b->table.prefix[i],
-			.paths = &b->paths[fib_rng_below(&rng, b->n_nexthops)],
+			.paths = &b->route_paths[i],
 			.n_paths = 1,
 		};
+	}
 }
 
 static void routes_shuffle(struct bench *b, u32 n)
@@ -99,6 +103,8 @@ static void routes_shuffle(struct bench *b, u32 n)
 		b->routes[i] = b->routes[k];
 		b->routes[k] = swap;
 	}
+	for (u32 i = 0; i < n; i++)
+		b->routes[i].paths = &b->route_paths[i]; /* in the order of the list, as when read */
 }
 
 static const struct table_image *publish(struct bench *b, struct rib *r)
@@ -194,7 +200,7 @@ static void round_full(struct bench *b, u32 n, double v[][ROUNDS_MAX], u32 round
 	rib_each(r, NULL, each_none, NULL);
 	v[FIGURE_SORT][round] = now_ms() - t0;
 	for (u32 i = 0; i < n; i += 2)
-		b->routes[i].paths = &b->paths[(b->routes[i].paths - b->paths + 1) % b->n_nexthops];
+		b->route_paths[i] = b->paths[(i + round) % b->n_nexthops];
 	t0 = now_ms();
 	require(rib_source_replace(r, RIB_FILE, b->routes, n, &rejected), "replace");
 	v[FIGURE_HALF][round] = now_ms() - t0;
@@ -288,6 +294,7 @@ int main(int argc, char **argv)
 	figures_print(v, b.rounds);
 	free(b.routes);
 	free(b.paths);
+	free(b.route_paths);
 	free(b.neighbours);
 	fib_synth_free(&b.table);
 	return 0;

@@ -59,6 +59,12 @@ static u32 neighbour_home(const struct rib_adjacency *a, u16 port, u8 family,
 	       a->neighbour_mask;
 }
 
+/* Nothing is sent to all zeros or to a group of hosts. */
+static bool mac_is_host(const u8 mac[6])
+{
+	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
 /*
  * Tags as the path says them; a path without tags takes its neighbour's, and a neighbour without tags is good for any.
  * Of several the first in the configuration wins, after an exact one.
@@ -76,7 +82,7 @@ const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 		const struct rib_neighbour *n = &a->neighbours[v - 1];
 
 		if (n->port != port || n->family != p->family || n->addr.lo != p->gateway.lo ||
-		    n->addr.hi != p->gateway.hi)
+		    n->addr.hi != p->gateway.hi || !mac_is_host(n->mac))
 			continue;
 		if (n->vlan == p->vlan && n->svlan == p->svlan)
 			return n;
@@ -256,6 +262,9 @@ static int connected_replace(struct rib *r)
 	}
 	for (u32 i = 0; i < a->n_neighbours; i++) {
 		const struct rib_neighbour *nb = &a->neighbours[i];
+		struct rib_path by_gateway = {.gateway = nb->addr,
+					      .port = RIB_NO_PORT,
+					      .family = nb->family};
 
 		if (rib_addr_is_link_local(nb->family, &nb->addr))
 			continue;
@@ -264,6 +273,9 @@ static int connected_replace(struct rib *r)
 		paths[n].gateway = (struct config_addr){.addr = nb->addr, .family = nb->family};
 		paths[n].vlan = nb->vlan;
 		paths[n].svlan = nb->svlan;
+		/* As routes name it that leave the port to the gateway: then it is one next hop with theirs. */
+		if (rib_path_port(a, &by_gateway) == nb->port)
+			paths[n].port_idx = UINT16_MAX;
 		n++;
 	}
 	err = rib_source_replace_first(r, RIB_CONNECTED, routes, n);

@@ -186,6 +186,15 @@ static void slot_free(struct rib *r, u32 slot)
 	nhs->free_slots[nhs->n_free_slots++] = slot;
 }
 
+int rib_nexthop_spare(struct rib *r)
+{
+	int err = rib_array_grow(&r->nexthop, r->nexthop.n + 1);
+
+	if (!err)
+		slot_free(r, r->nexthop.n - 1);
+	return err;
+}
+
 /* ---- elements --------------------------------------------------------------------------------------------------- */
 
 static void forward_tags(struct dwcp_nexthop *e, u16 vlan, u16 svlan)
@@ -209,21 +218,23 @@ static void path_element(struct rib *r, struct rib_nexthop *nh, struct dwcp_next
 	const struct rib_path *p = &nh->path;
 	const struct rib_neighbour *n;
 	u16 port = rib_path_port(&r->adj, p);
-	bool tagged = p->vlan || p->svlan, resolved;
+	bool tagged = p->vlan || p->svlan, resolved, reachable = port != RIB_NO_PORT;
 
 	e->type = DWCP_NEXTHOP_UNRESOLVED;
-	nh->unreachable = port == RIB_NO_PORT;
-	n = nh->unreachable ? NULL : rib_path_neighbour(&r->adj, p, port);
-	if (!nh->unreachable)
+	n = reachable ? rib_path_neighbour(&r->adj, p, port) : NULL;
+	if (reachable) {
 		e->port = r->adj.ports[port].index;
+		forward_tags(e, n && !tagged ? n->vlan : p->vlan,
+			     n && !tagged ? n->svlan : p->svlan);
+	}
 	if (n) {
 		e->type = DWCP_NEXTHOP_FORWARD;
 		memcpy(e->forward.dst_mac, n->mac, sizeof(n->mac));
-		forward_tags(e, tagged ? p->vlan : n->vlan, tagged ? p->svlan : n->svlan);
 	}
-	resolved = n || (!p->family && !nh->unreachable);
-	nh->flipped = resolved != nh->resolved;
+	resolved = n || (!p->family && reachable);
+	nh->flipped = resolved != nh->resolved || reachable == nh->unreachable;
 	nh->resolved = resolved;
+	nh->unreachable = !reachable;
 }
 
 void rib_nexthop_write(struct rib *r, u32 i)
@@ -506,6 +517,16 @@ int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh)
 	return err;
 }
 
+u64 rib_nexthop_hash(const struct rib *r, const struct route_cfg *route)
+{
+	struct path_key k;
+
+	if (route->type != ROUTE_UNICAST || route->n_paths != 1 ||
+	    path_key_of(r, &route->paths[0], &k))
+		return 0;
+	return k.hash;
+}
+
 void rib_nexthop_ref(struct rib *r, u32 nh)
 {
 	r->nhs.nh[nh].refs++;
@@ -561,7 +582,7 @@ void rib_nexthop_fini(struct rib *r)
 	for (u32 i = 1; i < nhs->n; i++)
 		if (nhs->nh[i].type == DWCP_NEXTHOP_GROUP)
 			free(nhs->nh[i].group.members);
-	for (u32 c = 0; c < RIB_BUCKET_SIZES; c++)
+	for (u32 c = 0; c < DWCP_ARRAY_LEN(nhs->free_buckets); c++)
 		free(nhs->free_buckets[c]);
 	free(nhs->free_slots);
 	free(nhs->index);

@@ -54,21 +54,32 @@ static int order_cmp_r(const void *a, const void *b, void *table)
 	return order_cmp(t, route_at(t, *(const u32 *)a), route_at(t, *(const u32 *)b));
 }
 
+/* ---- sorting by address ----------------------------------------------------------------------- */
+
 struct sort_item {
-	u64 key; /* the address's first 64 bits */
+	u64 key; /* what is sorted by first; then cmp settles runs of equal ones; then VRFs */
 	u32 i;
 };
 
-/* Least significant byte first; bytes that are equal in all keys cost one counting pass. */
-static struct sort_item *radix_sort(struct sort_item *a, struct sort_item *b, u32 n)
+struct sort {
+	struct sort_item *items, *room; /* [n] each */
+	u32 n;
+	bool runs, vrfs; /* keys don't hold all of the address; not everything is in VRF 0 */
+	int (*cmp)(const void *a, const void *b, void *arg); /* of two items */
+	u32 (*vrf)(const void *arg, u32 i);
+	const void *arg;
+};
+
+/* Least significant byte first, so stable; bytes that all keys share cost one pass of counting. */
+static void radix_sort(struct sort *s)
 {
 	for (u32 shift = 0; shift < 64; shift += 8) {
 		u32 count[256] = {0}, sum = 0;
-		struct sort_item *swap = a;
+		struct sort_item *to = s->room;
 
-		for (u32 k = 0; k < n; k++)
-			count[a[k].key >> shift & 255]++;
-		if (count[a[0].key >> shift & 255] == n)
+		for (u32 k = 0; k < s->n; k++)
+			count[s->items[k].key >> shift & 255]++;
+		if (count[s->items[0].key >> shift & 255] == s->n)
 			continue;
 		for (u32 c = 0; c < 256; c++) {
 			u32 have = count[c];
@@ -76,70 +87,193 @@ static struct sort_item *radix_sort(struct sort_item *a, struct sort_item *b, u3
 			count[c] = sum;
 			sum += have;
 		}
-		for (u32 k = 0; k < n; k++)
-			b[count[a[k].key >> shift & 255]++] = a[k];
-		a = b;
-		b = swap;
+		for (u32 k = 0; k < s->n; k++)
+			to[count[s->items[k].key >> shift & 255]++] = s->items[k];
+		s->room = s->items;
+		s->items = to;
 	}
-	return a;
 }
 
-static u64 sort_key(const struct route_table *t, const struct route_entry *e)
+/* Few prefixes share their first 64 bits. */
+static void run_insert(struct sort *s, u32 first, u32 end)
 {
-	return t->words == 1 ? (u64)e->addr[0] << 8 | e->len : (u64)e->addr[0] << 32 | e->addr[1];
+	for (u32 k = first + 1; k < end; k++) {
+		struct sort_item item = s->items[k];
+		u32 at = k;
+
+		for (; at > first && s->cmp(&item, &s->items[at - 1], (void *)s->arg) < 0; at--)
+			s->items[at] = s->items[at - 1];
+		s->items[at] = item;
+	}
 }
 
-/* By the first 64 bits, then runs of equal ones by everything; the two need not agree about VRFs. */
-static void sort_runs(struct route_table *t, const struct sort_item *items, u32 n, bool one_vrf)
+static void runs_sort(struct sort *s)
 {
-	for (u32 k = 0; k < n; k++)
-		t->sorted[k] = items[k].i;
-	if (!one_vrf) {
-		qsort_r(t->sorted, n, sizeof(u32), order_cmp_r, t);
-		return;
-	}
-	if (t->words == 1)
-		return;
-	for (u32 k = 0, end; k < n; k = end) {
-		for (end = k + 1; end < n && items[end].key == items[k].key;)
+	for (u32 k = 0, end; k < s->n; k = end) {
+		for (end = k + 1; end < s->n && s->items[end].key == s->items[k].key;)
 			end++;
-		if (end - k > 1)
-			qsort_r(t->sorted + k, end - k, sizeof(u32), order_cmp_r, t);
+		if (end - k > 16)
+			qsort_r(s->items + k, end - k, sizeof(*s->items), s->cmp, (void *)s->arg);
+		else
+			run_insert(s, k, end);
 	}
+}
+
+static void sort_run(struct sort *s)
+{
+	if (!s->n)
+		return;
+	radix_sort(s);
+	if (s->runs)
+		runs_sort(s);
+	if (!s->vrfs)
+		return;
+	for (u32 k = 0; k < s->n; k++)
+		s->items[k].key = s->vrf(s->arg, s->items[k].i);
+	radix_sort(s);
+}
+
+static u32 entry_vrf(const void *arg, u32 i)
+{
+	const struct route_table *t = arg;
+
+	return route_at(t, i)->vrf;
+}
+
+static int entry_item_cmp(const void *a, const void *b, void *arg)
+{
+	const struct route_table *t = arg;
+	const struct sort_item *x = a, *y = b;
+
+	return order_cmp(t, route_at(t, x->i), route_at(t, y->i));
 }
 
 static int sort_afresh(struct route_table *t)
 {
-	struct sort_item *a = malloc((u64)(t->used + 1) * 2 * sizeof(*a));
+	struct sort_item *items = malloc((u64)(t->used + 1) * 2 * sizeof(*items));
 	u32 *sorted = malloc((u64)(t->used + 1) * sizeof(*sorted));
-	bool one_vrf = true;
-	u32 n = 0;
+	struct sort s = {.items = items,
+			 .room = items + t->used,
+			 .runs = t->words > 1,
+			 .cmp = entry_item_cmp,
+			 .vrf = entry_vrf,
+			 .arg = t};
 
-	if (!a || !sorted) {
-		free(a);
+	if (!items || !sorted) {
+		free(items);
 		free(sorted);
 		return -ENOMEM;
 	}
 	for (u32 i = 1; i < t->n; i++) {
 		struct route_entry *e = route_at(t, i);
+		u64 key = t->words == 1 ? (u64)e->addr[0] << 8 | e->len
+					: (u64)e->addr[0] << 32 | e->addr[1];
 
 		if (!e->nh)
 			continue;
-		one_vrf = one_vrf && !e->vrf;
+		s.vrfs = s.vrfs || e->vrf;
 		e->flags |= ROUTE_ORDERED;
-		a[n++] = (struct sort_item){sort_key(t, e), i};
+		items[s.n++] = (struct sort_item){key, i};
 	}
+	sort_run(&s);
+	for (u32 k = 0; k < s.n; k++)
+		sorted[k] = s.items[k].i;
+	free(items);
 	free(t->sorted);
 	t->sorted = sorted;
-	t->n_sorted = n;
-	if (n)
-		sort_runs(t, radix_sort(a, a + n, n), n, one_vrf);
-	free(a);
+	t->n_sorted = s.n;
 	t->n_added = 0;
 	t->resort = false;
 	t->gone = false;
 	return 0;
 }
+
+/* ---- lists of routes and of changes ----------------------------------------------------------- */
+
+static int prefix_cmp(const struct fib_prefix *a, const struct fib_prefix *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	if (a->vrf != b->vrf)
+		return a->vrf < b->vrf ? -1 : 1;
+	if (a->addr.hi != b->addr.hi)
+		return a->addr.hi < b->addr.hi ? -1 : 1;
+	if (a->addr.lo != b->addr.lo)
+		return a->addr.lo < b->addr.lo ? -1 : 1;
+	return (int)a->len - (int)b->len;
+}
+
+bool rib_order_holds(const struct route_cfg *routes, u64 n)
+{
+	for (u64 i = 1; i < n; i++)
+		if (prefix_cmp(&routes[i - 1].prefix, &routes[i].prefix) > 0)
+			return false;
+	return true;
+}
+
+static u32 change_vrf(const void *arg, u32 i)
+{
+	return ((const struct route_change *)arg)[i].k.vrf;
+}
+
+/* Of equal prefixes the one that came first stays first. */
+static int change_item_cmp(const void *a, const void *b, void *arg)
+{
+	const struct sort_item *x = a, *y = b;
+	const struct route_key *k = &((const struct route_change *)arg)[x->i].k;
+	const struct route_key *l = &((const struct route_change *)arg)[y->i].k;
+
+	for (u32 w = 0; w < 4; w++)
+		if (k->addr[w] != l->addr[w])
+			return k->addr[w] < l->addr[w] ? -1 : 1;
+	if (k->len != l->len)
+		return (int)k->len - (int)l->len;
+	return x->i < y->i ? -1 : 1;
+}
+
+static void changes_sort_family(const struct route_change *changes, u32 n, bool ip4,
+				struct sort_item *items, u32 *order, u32 *n_order)
+{
+	struct sort s = {.items = items,
+			 .room = items + n,
+			 .runs = !ip4,
+			 .cmp = change_item_cmp,
+			 .vrf = change_vrf,
+			 .arg = changes};
+
+	for (u32 i = 0; i < n; i++) {
+		const struct route_key *k = &changes[i].k;
+
+		if ((k->family == FIB_IP4) != ip4)
+			continue;
+		s.vrfs = s.vrfs || k->vrf;
+		items[s.n++] = (struct sort_item){ip4 ? (u64)k->addr[0] << 8 | k->len
+						      : (u64)k->addr[0] << 32 | k->addr[1],
+						  i};
+	}
+	sort_run(&s);
+	for (u32 k = 0; k < s.n; k++)
+		order[(*n_order)++] = s.items[k].i;
+}
+
+int rib_order_changes(const struct route_change *changes, u32 n, u32 **ret_order)
+{
+	struct sort_item *items = malloc(((u64)n + 1) * 2 * sizeof(*items));
+	u32 *order = malloc(((u64)n + 1) * sizeof(*order)), n_order = 0;
+
+	if (!items || !order) {
+		free(items);
+		free(order);
+		return -ENOMEM;
+	}
+	changes_sort_family(changes, n, true, items, order, &n_order);
+	changes_sort_family(changes, n, false, items, order, &n_order);
+	free(items);
+	*ret_order = order;
+	return 0;
+}
+
+/* ---- keeping the list of a table -------------------------------------------------------------- */
 
 /* Added entries that live and aren't in the list yet, each once (an entry may have come, gone and come again). */
 static u32 added_settle(struct route_table *t)

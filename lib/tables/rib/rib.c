@@ -21,6 +21,7 @@ struct rib *rib_create(const struct rib_cfg *cfg)
 	if (!r)
 		return NULL;
 	r->cfg = *cfg;
+	rib_log_init(r->log);
 	r->dirty = true; /* an empty table is something to publish, too */
 	r->image.manifest_fd = -1;
 	rib_array_init(&r->nexthop, sizeof(struct dwcp_nexthop), cfg->chunk_bytes);
@@ -271,9 +272,16 @@ static int fib_renumber(struct rib *r, const struct route_table *t)
 int rib_renumber(struct rib *r, u64 seed)
 {
 	struct rib_nexthops *nhs = &r->nhs;
-	u32 n = r->nexthop.n, *to;
+	u32 n, *to;
 	int err;
 
+	/* A single slot needs a second one to go to. */
+	if (r->nexthop.n == 2) {
+		err = rib_nexthop_spare(r);
+		if (err)
+			return err;
+	}
+	n = r->nexthop.n;
 	to = malloc((u64)n * sizeof(*to));
 	if (!to)
 		return -ENOMEM;

@@ -8,15 +8,13 @@
 
 #include <dwcp/util/rib.h>
 
-#define RIB_NONE32    UINT32_MAX
-#define RIB_NO_PORT   UINT16_MAX
-#define RIB_MAX_SLOTS (1u << 22)
-#define RIB_MAX_ROUTES                                                                             \
-	((1u << 24) - 2) /* a family; the index keeps 8 bits of hash beside 24 of position */
-#define RIB_MAX_BUCKETS	 (1u << 26)
-#define RIB_BUCKET_MIN	 64u
-#define RIB_BUCKET_MAX	 4096u
-#define RIB_BUCKET_SIZES 7 /* 64, 128, … 4096 */
+#define RIB_NO_PORT	UINT16_MAX
+#define RIB_MAX_SLOTS	(1u << 22)
+/* A family; the index keeps 8 bits of hash beside 24 of position. */
+#define RIB_MAX_ROUTES	((1u << 24) - 2)
+#define RIB_MAX_BUCKETS (1u << 26)
+#define RIB_BUCKET_FEW	1024u
+#define RIB_BUCKET_MANY 4096u
 
 /* ---- array.c: the bytes of one published section ------------------------------------------------------------ */
 
@@ -87,6 +85,8 @@ u64 route_hash(const struct route_key *k);
 int route_table_init(struct route_table *t, u8 family);
 void route_table_fini(struct route_table *t);
 int route_table_reserve(struct route_table *t, u64 n);
+/* When the index word of the hash is in the cache: fetch the entry that a find would look at. */
+void route_table_prefetch(const struct route_table *t, u64 hash);
 u32 route_table_find(const struct route_table *t, const struct route_key *k, u64 hash);
 /* Return: the entry, 0 = no memory. The key must be new. */
 u32 route_table_add(struct route_table *t, const struct route_key *k, u64 hash);
@@ -106,6 +106,18 @@ int rib_order_sort(struct route_table *t);
 /* First position in t->sorted whose key is not below @k. */
 u32 rib_order_seek(const struct route_table *t, const struct route_key *k);
 void rib_order_fini(struct route_table *t);
+bool rib_order_holds(const struct route_cfg *routes, u64 n);
+
+/* One entry to be put: see replace.c. */
+struct route_change {
+	struct route_key k;
+	u32 nh;
+	u64 hash;
+	bool added; /* the source had no route for the prefix */
+};
+
+/* Positions in address order, of equal prefixes the first first. Owned by the caller (free). */
+int rib_order_changes(const struct route_change *changes, u32 n, u32 **ret_order);
 
 /* ---- adjacency.c: ports, connected prefixes, neighbours ------------------------------------------------------ */
 
@@ -194,8 +206,8 @@ struct rib_nexthops {
 	u32 mask;
 	u32 *free_slots;
 	u32 n_free_slots, cap_free_slots;
-	u32 *free_buckets[RIB_BUCKET_SIZES];
-	u32 n_free_buckets[RIB_BUCKET_SIZES], cap_free_buckets[RIB_BUCKET_SIZES];
+	u32 *free_buckets[2];
+	u32 n_free_buckets[2], cap_free_buckets[2];
 	u32 n_ids;
 	struct rib_id_ledger ledger;
 };
@@ -206,6 +218,8 @@ struct rib_nexthops {
  * Return: 0 and *ret_nh, -EINVAL (a gateway is on no port), -ENOMEM, -ENOSPC.
  */
 int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh);
+/* Where the search of a route's set begins, for prefetching; of sets of several any place. */
+u64 rib_nexthop_hash(const struct rib *r, const struct route_cfg *route);
 void rib_nexthop_ref(struct rib *r, u32 nh);
 void rib_nexthop_unref(struct rib *r, u32 nh);
 void rib_nexthop_reap(struct rib *r, u32 nh); /* free it when nobody refers to it */
@@ -214,15 +228,18 @@ void rib_nexthop_refresh(struct rib *r);
 int rib_nexthop_init(struct rib *r);
 void rib_nexthop_fini(struct rib *r);
 void rib_nexthop_write(struct rib *r, u32 nh);
+int rib_nexthop_spare(struct rib *r); /* one more free slot */
 
-u32 rib_group_n_buckets(const struct rib_member *members, u32 n);
+u32 rib_group_n_buckets(u32 n_members);
 int rib_group_alloc(struct rib *r, struct rib_nexthop *g);
 void rib_group_free(struct rib *r, struct rib_nexthop *g);
 void rib_group_fill(struct rib *r, struct rib_nexthop *g);
 
+#define RIB_LOG_STEPS 1024u
+void rib_log_init(u32 table[RIB_LOG_STEPS + 1]);
 /* Choose a member for every bucket; alive[] may be all false. ret[b] = index into hashes. */
-void rib_group_choose(const u64 *hashes, const u32 *weights, const bool *alive, u32 n, u32 *ret,
-		      u32 n_buckets);
+void rib_group_choose(const u32 *log, const u64 *hashes, const u32 *weights, const bool *alive,
+		      u32 n, u32 *ret, u32 n_buckets);
 
 /* ---- id.c ----------------------------------------------------------------------------------------------------- */
 
@@ -261,6 +278,7 @@ struct rib {
 	u64 counts[RIB_N_SOURCES][2];
 	bool phase[RIB_N_SOURCES];
 	bool dirty;
+	u32 log[RIB_LOG_STEPS + 1]; /* group.c */
 	struct rib_segments published[RIB_N_SECTIONS];
 	struct table_image image;
 	struct rib_publish_times times;
@@ -282,7 +300,8 @@ void rib_publish_fini(struct rib *r);
 /* source.c: one source's entry of one prefix. put takes over one reference to @nh on success. */
 int rib_entry_put(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh);
 int rib_entry_del(struct rib *r, struct route_table *t, u32 i, u8 source);
-/* As rib_source_replace(), of prefixes that appear twice the first stays. */
+u32 *rib_entry_find(struct rib *r, struct route_entry *e, u8 source, u8 **ret_flags);
+/* replace.c: as rib_source_replace(), of prefixes that appear twice the first stays. */
 int rib_source_replace_first(struct rib *r, u8 source, const struct route_cfg *routes, u64 n);
 
 dwcp_inline u64 rib_mix(u64 x)

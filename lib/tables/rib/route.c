@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "rib_private.h"
 
@@ -86,6 +87,16 @@ void route_table_fini(struct route_table *t)
 	free(t->index);
 }
 
+/* Random access all over: with small pages half of the time goes to the TLB. Nothing is lost where it fails. */
+static void pages_huge(void *at, u64 bytes)
+{
+	uintptr_t first = DWCP_ALIGN_UP((uintptr_t)at, 4096),
+		  end = ((uintptr_t)at + bytes) & ~4095ull;
+
+	if (bytes >= 4u << 20)
+		madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 static void index_put(u32 *index, u32 mask, u64 hash, u32 i)
 {
 	u32 pos = hash & mask;
@@ -107,6 +118,7 @@ static int index_grow(struct route_table *t, u64 n)
 	index = calloc(size, sizeof(*index));
 	if (!index)
 		return -ENOMEM;
+	pages_huge(index, size * sizeof(*index));
 	for (u32 i = 1; i < t->n; i++)
 		if (route_at(t, i)->nh)
 			index_put(index, size - 1, entry_hash(t, route_at(t, i)), i);
@@ -130,6 +142,7 @@ int route_table_reserve(struct route_table *t, u64 n)
 		slab = realloc(t->slab, cap * t->stride);
 		if (!slab)
 			return -ENOMEM;
+		pages_huge(slab, cap * t->stride);
 		t->slab = slab;
 		t->cap = cap;
 	}
@@ -143,6 +156,17 @@ static bool key_equal(const struct route_table *t, const struct route_entry *e,
 		return false;
 	return t->words == 1 ||
 	       (e->addr[1] == k->addr[1] && e->addr[2] == k->addr[2] && e->addr[3] == k->addr[3]);
+}
+
+void route_table_prefetch(const struct route_table *t, u64 hash)
+{
+	u32 v;
+
+	for (u32 pos = hash & t->mask; (v = t->index[pos]); pos = (pos + 1) & t->mask)
+		if (v >> 24 == hash >> 56) {
+			__builtin_prefetch(route_at(t, v & 0xffffff));
+			return;
+		}
 }
 
 u32 route_table_find(const struct route_table *t, const struct route_key *k, u64 hash)
