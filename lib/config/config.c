@@ -304,7 +304,8 @@ int config_print(const struct dwcp_config *cfg, FILE *out)
 
 int config_reference(FILE *out)
 {
-	fputs("# dwcp.conf: every key. Generated from the schema; a copy of it loads and gives "
+	fputs("# SPDX-License-Identifier: BSD-3-Clause\n"
+	      "# dwcp.conf: every key. Generated from the schema; a copy of it loads and gives "
 	      "the\n"
 	      "# defaults. A '#' that no blank follows hides a setting or an example: take it away "
 	      "to\n"

@@ -246,16 +246,16 @@ static const struct schema_table route_file_table = {
 
 static void node_name_fill(void *field, void *count)
 {
-	char *name = field, *p;
+	char host[256] = "", *name = field, one[2] = "";
+	size_t i;
 
-	if (gethostname(name, sizeof(((struct dwcp_config *)0)->node.name) - 1) || !*name)
-		memcpy(name, "localhost", sizeof("localhost"));
-	for (p = name; *p; p++) {
-		char one[2] = {*p};
-
-		if (check_name(one))
-			*p = '-';
+	if (gethostname(host, sizeof(host) - 1) || !*host)
+		memcpy(host, "localhost", sizeof("localhost"));
+	for (i = 0; host[i] && i < sizeof(((struct dwcp_config *)0)->node.name) - 1; i++) {
+		one[0] = host[i];
+		name[i] = check_name(one) ? '-' : host[i];
 	}
+	name[i] = 0;
 }
 
 /* The first CPU is the busiest with interrupts: leave it to the kernel where there is another. */

@@ -272,12 +272,13 @@ static void expected_error(struct schema_load *l, const struct schema_at *at,
 			   const struct schema_row *r, int elem, const config_setting_t *s,
 			   const char *what)
 {
+	bool whole_array = elem < 0 && r->flags & SCHEMA_ARRAY;
 	char expected[640], got[128];
 
 	if (!what)
 		what = schema_expected(r, elem < 0, expected, sizeof(expected));
 	error_add(l, at, s->line, r->path, elem, "expected %s, got %s", what,
-		  schema_got(r, s, got, sizeof(got)));
+		  schema_got(whole_array ? &no_row : r, s, got, sizeof(got)));
 }
 
 static void scalar_fill(struct schema_load *l, const struct schema_at *at,

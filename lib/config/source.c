@@ -398,7 +398,7 @@ static void take_token(struct expansion *x, struct input *in)
 	char c = *p;
 
 	if (c == '@') {
-		if (left > 8 && !memcmp(p, "@include", 8) && line_is_blank_before(in))
+		if (left >= 8 && !memcmp(p, "@include", 8) && line_is_blank_before(in))
 			include_directive(x, in);
 		else
 			expansion_fail(x, in->line,

@@ -138,7 +138,8 @@ static void mutate_once(struct replay *r, struct input *m)
 	static const u8 special[] = {0,	  1,   0x7f, 0x80, 0xff, ' ', '\n',
 				     '"', '0', '9',  '-',  '/',	 '.', ':'};
 	const struct input *other = &r->inputs[random_below(r, r->n)];
-	size_t at = random_below(r, m->len), from = random_below(r, other->len), n;
+	size_t at = random_below(r, m->len), from = random_below(r, other->len);
+	size_t n = 1 + random_below(r, REPLAY_MAX_SPLICE);
 	u8 bytes[REPLAY_MAX_SPLICE];
 
 	switch (random_below(r, 6)) {
@@ -152,15 +153,15 @@ static void mutate_once(struct replay *r, struct input *m)
 		break;
 	case 2:
 		if (m->len)
-			bytes_delete(m, at, 1 + random_below(r, DWCP_MIN(m->len - at, 32u)));
+			bytes_delete(m, at, DWCP_MIN(n, m->len - at));
 		break;
 	case 3: /* something of another input */
-		n = DWCP_MIN(random_below(r, REPLAY_MAX_SPLICE) + 1, other->len - from);
+		n = DWCP_MIN(n, other->len - from);
 		if (other->len && m->len + n <= r->max_len)
 			bytes_insert(m, at, other->data + from, n);
 		break;
 	case 4: /* something of its own, again */
-		n = m->len ? DWCP_MIN(random_below(r, REPLAY_MAX_SPLICE) + 1, m->len - at) : 0;
+		n = DWCP_MIN(n, m->len - at);
 		memcpy(bytes, m->data + at, n);
 		if (m->len + n <= r->max_len)
 			bytes_insert(m, random_below(r, m->len), bytes, n);
