@@ -48,7 +48,7 @@ struct core_evt {
 			u64 generation; /* that the dataplane has adopted; 0 = none */
 		} up;
 		struct {
-			int err;      /* 0 or -E… */
+			int err; /* 0 or -E… */
 			u64 event_ns; /* of the last change that is in it; 0 = none since the build before */
 			u64 start_ns, end_ns;
 		} built;
@@ -62,7 +62,7 @@ struct core_evt {
 		struct {
 			u64 generation, current;
 			const char *reason; /* borrowed */
-			bool missing;       /* segments that we thought were there were not */
+			bool missing;	    /* segments that we thought were there were not */
 		} refused;
 	};
 };
@@ -90,7 +90,7 @@ struct core_acts {
 struct core_cfg {
 	u64 coalesce_ns;
 	u64 ack_timeout_ns; /* for the answer to a publish */
-	u64 retry_ns;       /* after a build that failed */
+	u64 retry_ns;	    /* after a build that failed */
 };
 
 struct core_refusal {
@@ -102,13 +102,13 @@ struct core {
 	struct core_cfg cfg;
 	enum core_phase phase;
 	bool up, hold;
-	bool pending;   /* something that no adopted generation contains */
-	bool quiet;     /* what is pending was refused: wait for a change */
-	bool resent;    /* the image in flight was sent whole already */
-	u64 first_ns;   /* of the changes that wait */
-	u64 due_ns;     /* end of the phase by time; UINT64_MAX = none */
+	bool pending;	/* something that no adopted generation contains */
+	bool quiet;	/* what is pending was refused: wait for a change */
+	bool resent;	/* the image in flight was sent whole already */
+	u64 first_ns;	/* of the changes that wait */
+	u64 due_ns;	/* end of the phase by time; UINT64_MAX = none */
 	u64 generation; /* largest number used or seen */
-	u64 adopted;    /* by the dataplane; 0 = none or not connected */
+	u64 adopted;	/* by the dataplane; 0 = none or not connected */
 	int build_err;
 	struct history_row row; /* of the publish in flight */
 	u64 send_ns;

@@ -4,7 +4,7 @@
 
 #include <dwcp/base.h>
 
-#define HISTORY_ROWS       256
+#define HISTORY_ROWS	   256
 #define HISTORY_REASON_MAX 96
 
 enum history_result { HISTORY_ADOPTED, HISTORY_REFUSED, HISTORY_LOST, HISTORY_FAILED };

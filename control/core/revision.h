@@ -7,7 +7,7 @@
 enum revision_verdict {
 	REVISION_OK,
 	REVISION_MISSING, /* no If-Match: 428 */
-	REVISION_STALE,   /* somebody was faster: 412 */
+	REVISION_STALE,	  /* somebody was faster: 412 */
 };
 
 /** revision_check() - @if_match: the header's value without quotes, or NULL; `*` does not count as one. */

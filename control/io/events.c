@@ -11,10 +11,10 @@
 #include "clock.h"
 #include "log.h"
 
-#define EVENTS_POLL_NS 100000000u
-#define EVENTS_BUDGET  256u /* a ring and a turn: a flood of events must not stall the loop */
+#define EVENTS_POLL_NS	 100000000u
+#define EVENTS_BUDGET	 256u /* a ring and a turn: a flood of events must not stall the loop */
 #define EVENTS_LOG_BURST 20u
-#define EVENTS_LOG_NS    200000000u /* five lines a second */
+#define EVENTS_LOG_NS	 200000000u /* five lines a second */
 
 struct event_row {
 	struct dwcp_event event;

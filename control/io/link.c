@@ -13,12 +13,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINK_BACKOFF_MIN_NS 100000000u
-#define LINK_BACKOFF_MAX_NS 1000000000u
-#define LINK_HELLO_NS       5000000000u
+#define LINK_BACKOFF_MIN_NS  100000000u
+#define LINK_BACKOFF_MAX_NS  1000000000u
+#define LINK_HELLO_NS	     5000000000u
 #define LINK_MESSAGES_A_TURN 64
-#define LINK_SNDBUF_BYTES   (1 << 20)
-#define LINK_HELD_MAX       (16 * DWCP_MANIFEST_MAX_SEGMENTS) /* what a hello may announce */
+#define LINK_SNDBUF_BYTES    (1 << 20)
+#define LINK_HELD_MAX	     (16 * DWCP_MANIFEST_MAX_SEGMENTS) /* what a hello may announce */
 
 struct message {
 	size_t len;
@@ -49,8 +49,8 @@ static void link_down(struct link *l, const char *reason)
 	if (was_up)
 		l->backoff_ns = 0;
 	loop_event_add(l->timer, l->backoff_ns);
-	l->backoff_ns = DWCP_MIN(DWCP_MAX(l->backoff_ns * 2, LINK_BACKOFF_MIN_NS),
-				 LINK_BACKOFF_MAX_NS);
+	l->backoff_ns =
+		DWCP_MIN(DWCP_MAX(l->backoff_ns * 2, LINK_BACKOFF_MIN_NS), LINK_BACKOFF_MAX_NS);
 }
 
 void link_reset(struct link *l, const char *reason)
@@ -152,7 +152,8 @@ static const char *hello_arrived(struct link *l, struct message *m)
 		return "protocol_hello";
 	for (u32 i = 0; i < DWCP_ARRAY_LEN(sections_written); i++) {
 		if (!section_read(&l->hello, &sections_written[i]))
-			return "section_version hint=install_the_same_version_of_agent_and_dataplane";
+			return "section_version "
+			       "hint=install_the_same_version_of_agent_and_dataplane";
 	}
 	m->n_fds = 0; /* taken */
 	wrong = pages_open(&l->pages, &l->hello, m->fd);
@@ -333,7 +334,8 @@ static const char *connect_try(struct link *l)
 	if (wrong)
 		return wrong;
 	setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	l->readable = loop_event_create(l->loop, "link.read", l->fd, EV_READ | EV_PERSIST, readable, l);
+	l->readable =
+		loop_event_create(l->loop, "link.read", l->fd, EV_READ | EV_PERSIST, readable, l);
 	l->writable = loop_event_create(l->loop, "link.write", l->fd, EV_WRITE, writable, l);
 	return l->readable && l->writable ? NULL : "no_memory";
 }

@@ -21,7 +21,8 @@ struct link_ops {
 	void (*sent)(void *arg, u64 bytes, u32 n_segments);
 	void (*adopted)(void *arg, const struct dwcp_link_adopted *m);
 	/* @missing: segments we did not send were not there after all. */
-	void (*refused)(void *arg, const struct dwcp_link_refused *m, const char *reason, bool missing);
+	void (*refused)(void *arg, const struct dwcp_link_refused *m, const char *reason,
+			bool missing);
 };
 
 struct link;

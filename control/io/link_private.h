@@ -19,7 +19,7 @@ struct link_send {
 	u32 *todo; /* [n_todo] indices into image->segments */
 	u32 n_todo, next;
 	u64 bytes;
-	bool published; /* all sent: the answer is awaited */
+	bool published;				   /* all sent: the answer is awaited */
 	char segment_reason[DWCP_LINK_REASON_MAX]; /* of a segment that was refused */
 };
 
@@ -39,7 +39,7 @@ struct link {
 	struct held held;
 	struct link_send send;
 	char last_down[DWCP_LINK_REASON_MAX]; /* the same failure is told once */
-	u8 *buf;                              /* [DWCP_LINK_MAX_BYTES] */
+	u8 *buf;			      /* [DWCP_LINK_MAX_BYTES] */
 };
 
 /** link_send_pump() - as much as the socket takes. Return: 0, -errno when the connection is beyond use. */

@@ -14,7 +14,7 @@
 
 #define SEND_MESSAGES_A_TURN 8
 /* The kernel limits descriptors in flight a user (unix(7), ETOOMANYREFS); there is no event for their end. */
-#define SEND_FDS_RETRY_NS 5000000u
+#define SEND_FDS_RETRY_NS    5000000u
 
 static int message_send(int fd, void *msg, size_t len, const int *fds, u32 n_fds)
 {
@@ -55,7 +55,7 @@ static int segments_send(struct link *l)
 			 DWCP_LINK_MAX_FDS * sizeof(struct dwcp_segment_desc)];
 	} m;
 	struct link_send *s = &l->send;
-	int fds[DWCP_LINK_MAX_FDS];
+	int fds[DWCP_LINK_MAX_FDS] = {0};
 	u32 n = DWCP_MIN(s->n_todo - s->next, DWCP_LINK_MAX_FDS);
 	size_t len = sizeof(m.msg) + n * sizeof(m.msg.desc[0]);
 	u64 bytes = 0;
@@ -75,7 +75,8 @@ static int segments_send(struct link *l)
 	if (err < 0)
 		return err;
 	for (u32 i = 0; i < n; i++)
-		held_add(&l->held, m.msg.desc[i].id); /* without memory it is sent again next time */
+		held_add(&l->held,
+			 m.msg.desc[i].id); /* without memory it is sent again next time */
 	s->next += n;
 	s->bytes += bytes;
 	return 0;

@@ -30,7 +30,7 @@ int loop_init(struct loop *l)
 	if (!cfg)
 		return -ENOMEM;
 	event_set_log_callback(library_warned);
-	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK); /* one thread */
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);	   /* one thread */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER); /* windows are milliseconds */
 	l->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);

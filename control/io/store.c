@@ -226,7 +226,8 @@ static int dir_sync(const char *dir)
 static int rows_write(const struct store *s, FILE *f, u64 revision)
 {
 	fprintf(f,
-		"# Routes added through the API, one a line as in route files; written by dwcp-agent.\n"
+		"# Routes added through the API, one a line as in route files; written by "
+		"dwcp-agent.\n"
 		"# Edit it only while the agent is stopped.\n"
 		"%s%llu\n",
 		STORE_REVISION, (unsigned long long)revision);

@@ -15,7 +15,7 @@
 
 struct store_row {
 	struct fib_prefix prefix; /* family 0 = cannot be read from the line */
-	char *line;               /* without the newline */
+	char *line;		  /* without the newline */
 };
 
 struct store {

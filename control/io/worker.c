@@ -119,7 +119,8 @@ static int thread_start(struct worker *w, const char *name)
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->fd < 0)
 		return -errno;
-	w->event = loop_event_create(w->loop, name, w->fd, EV_READ | EV_PERSIST, results_arrived, w);
+	w->event =
+		loop_event_create(w->loop, name, w->fd, EV_READ | EV_PERSIST, results_arrived, w);
 	if (!w->event)
 		return -ENOMEM;
 	loop_event_add(w->event, UINT64_MAX);

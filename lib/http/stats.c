@@ -151,7 +151,7 @@ json_t *stats_ports_json(const void *page)
 
 	for (u32 i = 0; i < h->n_ports; i++)
 		json_array_append_new(list, port_json(page, i));
-	return json_pack("{s:o}", "ports", list);
+	return list;
 }
 
 /* ---- drops ------------------------------------------------------------------------------------------------ */
@@ -167,15 +167,15 @@ static u64 drop_sum(const void *page, u32 reason)
 }
 
 /* The dataplane may know reasons that were appended after this program was built. */
-static void drop_name(u32 reason, char *buf, size_t size)
+const char *stats_drop_name(u32 reason, char *buf, size_t size)
 {
-	if (reason >= DWCP_ARRAY_LEN(drop_names)) {
+	if (reason >= DWCP_ARRAY_LEN(drop_names))
 		snprintf(buf, size, "reason_%u", reason);
-		return;
-	}
-	snprintf(buf, size, "%s", drop_names[reason]);
+	else
+		snprintf(buf, size, "%s", drop_names[reason]);
 	for (char *c = buf; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
+	return buf;
 }
 
 json_t *stats_drops_json(const void *page)
@@ -189,7 +189,7 @@ json_t *stats_drops_json(const void *page)
 		char name[64];
 
 		total += n;
-		drop_name(i, name, sizeof(name));
+		stats_drop_name(i, name, sizeof(name));
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:I}", "reason", name, "text",
 						i < DWCP_ARRAY_LEN(drop_texts) ? drop_texts[i] : "",
@@ -286,7 +286,7 @@ json_t *stats_workers_json(const void *page)
 
 	for (u32 i = 0; i < h->n_workers; i++)
 		json_array_append_new(list, worker_json(page, i));
-	return json_pack("{s:I, s:o}", "tsc_hz", (json_int_t)h->tsc_hz, "workers", list);
+	return list;
 }
 
 /* ---- tables and accounting -------------------------------------------------------------------------------- */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * agent.h - the agent's state, and which thread owns what.
+ *
+ * The loop's thread owns everything here. The builder's thread owns the rib and the store (io/builder.h) and reads the
+ * configuration that it was given last; the loader's thread owns a bundle until it hands it over. What decides is
+ * core/core.h, which knows none of this.
+ */
+#pragma once
+
+#include <dwcp/abi/link.h>
+#include <dwcp/base.h>
+#include <dwcp/util/config.h>
+#include <dwcp/util/http.h>
+
+#include "core/core.h"
+#include "io/builder.h"
+#include "io/bundle.h"
+#include "io/events.h"
+#include "io/link.h"
+#include "io/loop.h"
+#include "io/worker.h"
+
+#define AGENT_ERROR_MAX 256
+
+struct agent_options {
+	const char *config_path;
+	const char *run_dir; /* NULL = as configured */
+	bool threads;	     /* false: jobs run inside the call (fuzzing) */
+};
+
+/* One section of the tables that the dataplane has adopted. */
+struct agent_section {
+	u16 section;
+	u32 n_segments;
+	u64 n_elements, bytes;
+};
+
+struct agent_tables {
+	u64 generation;
+	u64 intent_revision;
+	u32 n_sections;
+	struct agent_section section[DWCP_SECTION_N];
+};
+
+struct agent_reload {
+	bool running, again; /* again: asked for by a signal while it ran */
+	struct http_deferred *deferred;
+	u64 event_ns;
+};
+
+struct agent {
+	struct loop loop;
+	struct agent_options options;
+	char *run_dir, *api_path, *link_path;
+	u64 started_ns;
+
+	struct bundle *started, *current; /* current may be started */
+	struct worker *builder_thread, *loader_thread;
+	struct builder *builder;
+	struct builder_facts facts; /* as of its last answer */
+	struct agent_reload reload;
+
+	struct core core;
+	struct loop_event *core_timer;
+	const struct table_image *image; /* built last */
+	struct agent_tables built, adopted;
+
+	struct link *link;
+	struct events *events;
+	struct dwcp_link_hello hello; /* of the dataplane that is connected */
+	bool connected;
+	bool closing; /* nothing new is started */
+
+	struct http_server *http;
+
+	/* What an operator should know until it is over; empty = nothing. */
+	char error_reload[AGENT_ERROR_MAX], error_link[AGENT_ERROR_MAX],
+		error_hold[AGENT_ERROR_MAX];
+};
+
+/* ---- agent.c: lifetime ------------------------------------------------------------------------------------- */
+
+/** agent_open() - @bundle: taken, loaded without error. Errors are logged. Return: 0, -errno. */
+int agent_open(struct agent *a, const struct agent_options *options, struct bundle *bundle);
+void agent_close(struct agent *a);
+
+/* ---- publish.c: from core.h's actions to builder and link, and back ------------------------------------------ */
+
+int publish_open(struct agent *a);
+void publish_close(struct agent *a);
+/** publish_changed() - the builder has taken in a change. */
+void publish_changed(struct agent *a);
+/** publish_hold_check() - may the running dataplane be sent what this configuration makes? */
+void publish_hold_check(struct agent *a);
+void publish_coalesce_set(struct agent *a, u32 coalesce_ms);
+
+/* ---- reload.c ------------------------------------------------------------------------------------------------ */
+
+/** reload_first() - take in the configuration that the agent was started with. */
+int reload_first(struct agent *a);
+/** reload_start() - @deferred: to be answered, or NULL. Return: 0, -EBUSY (one runs, and only one can be answered), -ENOMEM. */
+int reload_start(struct agent *a, struct http_deferred *deferred);

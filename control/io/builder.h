@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * builder.h - the owner of the rib: takes in configuration, routes and mutations, builds generations, answers lookups.
+ * All of it on the builder's thread, one job after the other, so that nothing here needs a lock; every call below only
+ * submits, and the answer comes back on the loop.
+ */
+#pragma once
+
+#include <dwcp/base.h>
+#include <dwcp/util/http.h>
+#include <dwcp/util/rib.h>
+
+#include "bundle.h"
+#include "store.h"
+#include "worker.h"
+
+/* What is behind the API's numbers after a job. */
+struct builder_facts {
+	u64 intent_revision;
+	u64 n_rejected; /* routes whose gateway is on no port */
+	u32 n_api, n_api_unusable;
+};
+
+struct builder {
+	struct worker *worker; /* borrowed */
+	struct rib *rib;
+	const struct dwcp_config *cfg; /* borrowed; as of the last apply */
+	struct store store;
+	u64 n_rejected[RIB_N_SOURCES];
+	u64 event_ns; /* of the last change that no build contains; 0 = none */
+	struct builder_facts facts;
+};
+
+/** builder_create() - loads the store. Return: 0, -errno. */
+int builder_create(struct worker *worker, const struct rib_cfg *cfg, const char *state_dir,
+		   struct builder **ret_builder);
+/** builder_free() - the worker must have ended. */
+void builder_free(struct builder *b);
+
+/* ---- apply: a configuration with its routes ---------------------------------------------------------------- */
+
+struct builder_apply {
+	struct job job;
+	struct builder *builder;
+	struct bundle *bundle; /* its routes are dropped, its configuration is used from now on */
+	u64 event_ns;
+	void (*done)(struct builder_apply *a); /* on the loop; frees @a */
+	void *arg;
+	int err;
+	struct builder_facts facts;
+};
+
+void builder_submit_apply(struct builder *b, struct builder_apply *a);
+
+/* ---- mutate: a route of the API ---------------------------------------------------------------------------- */
+
+struct builder_mutate {
+	struct job job;
+	struct builder *builder;
+	char *line; /* to be put, in the syntax of route files; NULL = delete @prefix */
+	struct fib_prefix prefix; /* to be deleted */
+	char if_match[24];
+	bool has_if_match;
+	u64 event_ns;
+	void (*done)(
+		struct builder_mutate *m); /* on the loop; frees @m with builder_mutate_free() */
+	void *arg;
+	struct http_deferred *deferred;
+	bool applied;
+	struct http_response rsp;
+	struct builder_facts facts;
+};
+
+void builder_submit_mutate(struct builder *b, struct builder_mutate *m);
+void builder_mutate_free(struct builder_mutate *m);
+
+/* ---- publish: a generation --------------------------------------------------------------------------------- */
+
+struct builder_publish {
+	struct job job;
+	struct builder *builder;
+	u64 generation;
+	void (*done)(struct builder_publish *p); /* on the loop; frees @p */
+	void *arg;
+	int err;
+	const struct table_image *image; /* valid until the next publish runs */
+	u64 event_ns, start_ns, end_ns;
+	u64 intent_revision;
+};
+
+void builder_submit_publish(struct builder *b, struct builder_publish *p);
+
+/* ---- query: whatever reads the rib ------------------------------------------------------------------------- */
+
+struct builder_query {
+	struct job job;
+	struct builder *builder;
+	void (*read)(struct builder_query *q);	  /* on the builder's thread: fills rsp */
+	void (*release)(struct builder_query *q); /* frees it */
+	struct http_deferred *deferred;
+	struct http_response rsp;
+};
+
+/** builder_submit_query() - completes q->deferred with q->rsp, then releases it. */
+void builder_submit_query(struct builder *b, struct builder_query *q);
