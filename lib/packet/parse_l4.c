@@ -10,6 +10,20 @@
  */
 #include "parse_internal.h"
 
+const struct parse_l4_kind parse_l4_kinds[256] = {
+	[IP_PROTO_TCP] = {.word_at = 12, /* × 64 / 65,536: the top 4 bits, × 4 */
+			  .scale = 64,
+			  .mask = 0x3c,
+			  .need = TCP_HDR_BYTES,
+			  .possible = ~TCP_FLAGS_IMPOSSIBLE,
+			  .flag_mask = 0xff},
+	[IP_PROTO_UDP] = {.word_at = 4,
+			  .scale = 0x10000,
+			  .mask = 0xffff,
+			  .need = UDP_HDR_BYTES,
+			  .possible = ~UINT64_C(0)},
+};
+
 /* What is missing: of a fragment it is in the next one, of anything else it is nowhere. */
 static u32 parse_l4_short(const struct pkt *p, enum drop_reason reason)
 {

@@ -205,6 +205,11 @@ static void rows_options(struct row_set *set)
 		build_payload(&b, 8);
 		build_fix(&b);
 		rows_add(set, &b, verdict, "option in a later fragment: %s", o->name);
+		start(&b);
+		build_ip4_options(&b, o->bytes, o->n);
+		build_protocol(&b, 253);
+		build_fix(&b);
+		rows_add(set, &b, verdict, "option, and nothing behind: %s", o->name);
 	}
 	/* One option of every length, at the end of the longest header: only 40 fits. */
 	for (u32 n = 0; n < 60; n++) {

@@ -130,6 +130,14 @@ static const struct option_row options[] = {
 	OPT_PASS("home address", "\1\2\0\0\xc9\x10\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1"),
 };
 
+/* Exactly n options in size bytes: one PadN, the rest Pad1. */
+static void fill_options(u8 *body, u32 size, u32 n)
+{
+	memset(body, 0, size);
+	body[0] = 1;
+	body[1] = (u8)(size - (n - 1) - 2);
+}
+
 static void rows_options(struct row_set *set)
 {
 	static const u8 types[] = {HOP_BY_HOP, DESTINATION};
@@ -143,6 +151,13 @@ static void rows_options(struct row_set *set)
 		udp(&b, 12);
 		rows_add(set, &b, o->pass ? VERDICT_PASS : VERDICT_DROP(DROP_IP6_OPTION),
 			 "%s option: %s", types[i % 2] ? "destination" : "hop-by-hop", o->name);
+		start(&b);
+		build_ext(&b, types[i % 2], o->bytes, o->n);
+		build_protocol(&b, NONE);
+		build_fix(&b);
+		rows_add(set, &b, o->pass ? VERDICT_PASS : VERDICT_DROP(DROP_IP6_OPTION),
+			 "%s option, and nothing behind: %s",
+			 types[i % 2] ? "destination" : "hop-by-hop", o->name);
 		if (types[i % 2] == HOP_BY_HOP)
 			continue;
 		start(&b);
@@ -164,14 +179,18 @@ static void rows_options(struct row_set *set)
 		rows_add(set, &b, n <= 64 ? VERDICT_PASS : VERDICT_DROP(DROP_IP6_OPTION),
 			 "%u paddings", n);
 	}
-	start(&b);
-	for (u32 i = 0; i < 3; i++) {
-		u8 pads[22] = {0};
+	for (u32 n = 62; n < 67; n++) {
+		u8 body[38];
 
-		build_ext(&b, DESTINATION, pads, sizeof(pads));
+		start(&b);
+		fill_options(body, sizeof(body), 30);
+		build_ext(&b, HOP_BY_HOP, body, sizeof(body));
+		fill_options(body, sizeof(body), n - 30);
+		build_ext(&b, DESTINATION, body, sizeof(body));
+		udp(&b, 2);
+		rows_add(set, &b, n <= 64 ? VERDICT_PASS : VERDICT_DROP(DROP_IP6_OPTION),
+			 "%u options in two headers", n);
 	}
-	udp(&b, 2);
-	rows_drop(set, &b, IP6_OPTION, "22 paddings in each of three headers");
 }
 
 static void ext(struct packet_build *b, u8 type)
@@ -360,18 +379,17 @@ static void rows_fragments(struct row_set *set)
 			 f->more ? "+" : "", f->n, f->protocol, i % 2 ? ", behind options" : "");
 	}
 	/* A chain that goes on in the second fragment can't be judged by anybody (RFC 7112). */
-	start(&b);
-	build_ip6_fragment(&b, 0, true);
-	ext(&b, DESTINATION);
-	build_protocol(&b, 6);
-	build_fix(&b);
-	rows_drop(set, &b, TINY_FRAGMENT, "first fragment of options only, then TCP");
-	start(&b);
-	build_ip6_fragment(&b, 0, true);
-	ext(&b, DESTINATION);
-	build_protocol(&b, ROUTING);
-	build_fix(&b);
-	rows_drop(set, &b, TINY_FRAGMENT, "first fragment of options only, then routing");
+	for (u32 i = 0; i < 6; i++) {
+		static const u8 next[] = {6, 17, 58, ROUTING, FRAGMENT, AH};
+
+		start(&b);
+		build_ip6_fragment(&b, 0, true);
+		ext(&b, DESTINATION);
+		build_protocol(&b, next[i]);
+		build_fix(&b);
+		rows_drop(set, &b, TINY_FRAGMENT, "first fragment of options only, next %u",
+			  next[i]);
+	}
 	/* Fragments in fragments: odd, not malformed. */
 	start(&b);
 	build_ip6_fragment(&b, 0, true);

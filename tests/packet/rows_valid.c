@@ -203,6 +203,40 @@ static void unreachable4_not_ip4(struct packet_build *b)
 	quote(b, eth_ip6, 40);
 }
 
+/* Quotes that are no IPv4 header: version 5, and an IHL of 4. */
+static void unreachable4_version5(struct packet_build *b)
+{
+	eth_ip4(b);
+	build_icmp(b, 3, 1, 0);
+	quote(b, tcp4_data, 60);
+	b->bytes[b->l4 + 8] = 0x55;
+}
+
+static void unreachable4_ihl4(struct packet_build *b)
+{
+	eth_ip4(b);
+	build_icmp(b, 3, 1, 0);
+	quote(b, tcp4_data, 60);
+	b->bytes[b->l4 + 8] = 0x44;
+}
+
+/* A quote whose options end where the packet ends. */
+static void parameter4_short(struct packet_build *b)
+{
+	eth_ip4(b);
+	build_icmp(b, 12, 0, 20u << 24);
+	quote(b, router_alert4, 31);
+}
+
+/* An error in a fragment quotes what can't be matched any more. */
+static void first_unreachable4(struct packet_build *b)
+{
+	eth_ip4(b);
+	build_ip4_fragment(b, 0, true);
+	build_icmp(b, 3, 1, 0);
+	quote(b, tcp4_data, 32);
+}
+
 static void gre4(struct packet_build *b)
 {
 	eth_ip4(b);
@@ -586,6 +620,10 @@ static const struct valid valid[] = {
 	{"unreachable4 short",     unreachable4_short,   0,              1,   PORTS_NONE, 0,    3},
 	{"unreachable4 bare",      unreachable4_bare,    0,              1,   PORTS_NONE, 0,    3},
 	{"unreachable4 not ip4",   unreachable4_not_ip4, 0,              1,   PORTS_NONE, 0,    3},
+	{"unreachable4 version 5", unreachable4_version5, 0,             1,   PORTS_NONE, 0,    3},
+	{"unreachable4 IHL 4",     unreachable4_ihl4,    0,              1,   PORTS_NONE, 0,    3},
+	{"parameter4 short",       parameter4_short,     0,              1,   PORTS_NONE, 0,    12},
+	{"first unreachable4",     first_unreachable4,   FIRST,          1,   PORTS_NONE, 0,    3},
 	{"gre4",                   gre4,                 0,              47,  PORTS_NONE, 0,    0},
 	{"unknown4 empty",         unknown4_empty,       0,              253, PORTS_NONE, 0,    0},
 	{"icmp6 in ip4",           icmp6_in_ip4,         0,              58,  PORTS_NONE, 0,    0},

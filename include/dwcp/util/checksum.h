@@ -40,19 +40,19 @@ dwcp_inline u32 checksum_load32(const u8 *p)
 /**
  * ip4_checksum_ok_20() - is the checksum of an IPv4 header without options right?
  *
- * Two 64-bit words and one of 32 bits; the carries go round once at 64 bits, then the sum is folded. The sum of
- * a right header is 0xffff: 0 is impossible, because the version field is not 0 (the caller has checked it).
+ * Two 64-bit words and one of 32 bits, carries going round. Such a sum is right modulo 2^64 - 1, hence modulo its
+ * divisor 0xffff; and "divisible by a constant" is one multiplication and one comparison. The sum of a right header
+ * is a multiple of 0xffff and not 0: the version field (the caller has checked it) is not 0.
  */
 dwcp_inline bool ip4_checksum_ok_20(const u8 *hdr)
 {
-	u64 a = checksum_load64(hdr);
-	u64 b = checksum_load64(hdr + 8);
-	u64 sum = a + b;
+	u64 sum;
+	bool carry = __builtin_add_overflow(checksum_load64(hdr), checksum_load64(hdr + 8), &sum);
 
-	sum += sum < b;
-	/* At most 2^32 is added to the two halves, so nothing overflows from here on. */
-	sum = (sum & 0xffffffff) + (sum >> 32) + checksum_load32(hdr + 16);
-	return checksum_fold(sum) == 0xffff;
+	sum += carry; /* can't overflow: a sum that did is at most 2^64 - 2 */
+	carry = __builtin_add_overflow(sum, (u64)checksum_load32(hdr + 16), &sum);
+	sum += carry;
+	return sum % 0xffff == 0;
 }
 
 /** ip4_checksum_sum() - one's complement sum of a header, native order. @hdr_bytes: a multiple of 4. */
