@@ -338,6 +338,7 @@ static void publish_run(struct job *j)
 	struct builder *b = p->builder;
 	struct manifest_cfg cfg = {.generation = p->generation,
 				   .intent_revision = b->facts.intent_revision,
+				   .ports_hash = b->cfg->ports_hash,
 				   .created_unix_ns = clock_unix_ns()};
 
 	p->start_ns = clock_ns();
