@@ -29,7 +29,7 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 build_dir() {
   local dir=$ROOT/$1 log
   shift
-  log=$dir.log
+  mkdir -p "$dir" && log=$dir/scripts.log
   if [ -f "$dir/build.ninja" ]; then
     meson configure "$dir" "$@" >"$log" 2>&1 </dev/null || return 1
   elif ! meson setup "$dir" "$ROOT" "$@" >"$log" 2>&1 </dev/null; then
@@ -41,5 +41,36 @@ build_dir() {
     warn "the build failed, its log is $log"
     return 1
   fi
-  rm -f "$log"
+}
+
+# wait_for SECONDS COMMAND…: until the command succeeds. Looks again every 20 ms.
+wait_for() {
+  local end=$(($(now_ms) + $1 * 1000))
+  shift
+  until "$@"; do
+    [ "$(now_ms)" -lt "$end" ] || return 1
+    read -r -t 0.02 <> <(:) || true
+  done
+}
+
+# stop_pids PID…: SIGTERM, five seconds, SIGKILL. Children of this shell only; empty words and dead pids are fine.
+stop_pids() {
+  local pid
+  for pid in "$@"; do
+    if [ -n "$pid" ]; then kill -TERM "$pid" 2>/dev/null; fi
+  done
+  for pid in "$@"; do
+    [ -n "$pid" ] || continue
+    wait_for 5 pid_gone "$pid" || kill -KILL "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+  done
+  return 0
+}
+
+# A zombie is gone, too: only its parent, this shell, has not asked yet.
+pid_gone() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  stat=${stat##*) }
+  [ "${stat%% *}" = Z ]
 }

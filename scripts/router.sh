@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# router.sh - the router of a lab (lab.sh): its configuration, its two programs, and questions to it. Sourced.
+#
+# Next hops of full tables: 64 gateways behind port-b, 10.0.2.16 … and fd00:2::10 …, gateway j with MAC
+# 02:00:00:00:01:j, as tests/swap/swap_tables writes them. The server host takes all of these MACs (lab_server_gateways).
+
+: "${BUILD:=$ROOT/build}"
+ROUTER_N_GATEWAYS=64
+ROUTER_FIRST_HOST=16
+
+# The packet socket's ring, in frames: 8,192 of 2 KiB each way hold what two hosts send while a virtual CPU is away
+# for some ms. With the driver's own 512, TCP at full speed loses one ping in ten (measured on two CPUs).
+ROUTER_AF_PACKET=blocksz=65536,framesz=2048,framecnt=8192
+
+# router_config DIR WORKER_CPU [routes]: writes DIR/dwcp.conf; with `routes` it names the route file DIR/full.routes.
+router_config() {
+  local dir=$1 cpu=$2 j
+  {
+    cat <<CONF
+node: { name = "lab"; state_dir = "$dir/state"; run_dir = "$dir/run"; };
+dataplane: {
+  workers = [$cpu];
+  idle = "adaptive";
+  file_prefix = "${LAB:-lab}";
+  memory: { huge_pages = "off"; size_mb = 256; };
+};
+CONF
+    router_config_ports "iface=port-a,$ROUTER_AF_PACKET" "iface=port-b,$ROUTER_AF_PACKET" af_packet
+    printf 'neighbours = (\n'
+    for ((j = 0; j < ROUTER_N_GATEWAYS; j++)); do
+      printf '  { port = "b"; address = "10.0.2.%d"; mac = "02:00:00:00:01:%02x"; },\n' $((ROUTER_FIRST_HOST + j)) $j
+      printf '  { port = "b"; address = "fd00:2::%x"; mac = "02:00:00:00:01:%02x"; },\n' $((ROUTER_FIRST_HOST + j)) $j
+    done
+    cat <<CONF
+  { port = "a"; address = "10.0.1.2"; mac = "$LAB_MAC_CLIENT"; },
+  { port = "a"; address = "fd00:1::2"; mac = "$LAB_MAC_CLIENT"; },
+  { port = "b"; address = "10.0.2.2"; mac = "$LAB_MAC_SERVER"; },
+  { port = "b"; address = "fd00:2::2"; mac = "$LAB_MAC_SERVER"; }
+);
+CONF
+    if [ "${3:-}" = routes ]; then
+      printf 'route_files = ( { name = "full"; path = "%s/full.routes"; } );\n' "$dir"
+    fi
+  } >"$dir/dwcp.conf"
+}
+
+router_config_ports() {
+  cat <<CONF
+ports = (
+  { name = "a"; device = "$3"; args = "$1"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
+  { name = "b"; device = "$3"; args = "$2"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
+);
+CONF
+}
+
+# lab_server_gateways: the server host takes frames for every gateway's MAC and counts them by MAC, and answers to
+# every address there is, so that a client's packets to the Internet end here.
+lab_server_gateways() {
+  lab_in "$LAB_SERVER" nft -f - <<'NFT' || return 1
+table netdev gateways {
+  set seen { type ether_addr; flags dynamic; size 128; counter; }
+  chain ingress {
+    type filter hook ingress device "eth0" priority 0;
+    ether daddr & ff:ff:ff:ff:ff:00 == 02:00:00:00:01:00 update @seen { ether daddr } meta pkttype set host
+  }
+}
+NFT
+  lab_in "$LAB_SERVER" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 || return 1
+  ip -n "$LAB_SERVER" route add local default dev lo table 100 || return 1
+  ip -n "$LAB_SERVER" rule add iif eth0 lookup 100 || return 1
+  ip -n "$LAB_SERVER" -6 route add local default dev lo table 100 || return 1
+  ip -n "$LAB_SERVER" -6 rule add iif eth0 lookup 100 || return 1
+}
+
+# lab_gateway_frames: "MAC frames" a line, what came to each gateway so far.
+lab_gateway_frames() {
+  lab_in "$LAB_SERVER" nft -j list set netdev gateways seen |
+    jq -r '.nftables[] | select(.set) | .set.elem[]? | .elem | "\(.val) \(.counter.packets)"'
+}
+
+router_start_dataplane() {
+  local dir=$1
+  mkdir -p "$dir/run" "$dir/state"
+  lab_exec "$LAB_ROUTER" "$BUILD/dataplane/dwcp-dataplane" --config "$dir/dwcp.conf" \
+    </dev/null >>"$dir/dataplane.log" 2>&1 &
+  ROUTER_DATAPLANE_PID=$!
+}
+
+router_start_agent() {
+  local dir=$1
+  lab_exec "$LAB_ROUTER" "$BUILD/control/dwcp-agent" --config "$dir/dwcp.conf" \
+    </dev/null >>"$dir/agent.log" 2>&1 &
+  ROUTER_AGENT_PID=$!
+}
+
+# router_stop: both programs, politely, then not.
+router_stop() {
+  stop_pids "${ROUTER_AGENT_PID:-}" "${ROUTER_DATAPLANE_PID:-}"
+  ROUTER_AGENT_PID='' ROUTER_DATAPLANE_PID=''
+}
+
+cli() { "$BUILD/control/cli/dwcp-cli" --run-dir "$ROUTER_DIR/run" "$@"; }
+# Straight from the dataplane, whatever the agent does. cli_dataplane NOUN…
+cli_dataplane() { "$BUILD/control/cli/dwcp-cli" --socket "$ROUTER_DIR/run/dataplane.sock" "$@"; }
+
+# Is the router up with both programs connected and a table adopted?
+router_ready() { cli --json status 2>/dev/null | jq -e '.generation > 0' >/dev/null 2>&1; }
