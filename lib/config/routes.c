@@ -183,11 +183,10 @@ static int port_set(struct parser *p, struct line *l, struct path_cfg *path)
 {
 	struct span t = token_next(l);
 	const struct port_cfg *ports = p->cfg->ports;
-	size_t len = (size_t)(t.end - t.at);
 	u32 i;
 
 	for (i = 0; i < p->cfg->n_ports; i++) {
-		if (strncmp(ports[i].name, t.at, len) || ports[i].name[len] || !len)
+		if (!token_is(t, ports[i].name, strlen(ports[i].name)))
 			continue;
 		path->port_idx = (u16)i;
 		return 0;
@@ -282,14 +281,15 @@ static bool path_is_known(const struct parser *p, u8 family, const struct path_c
 
 static int paths_check(struct parser *p, struct line *l, struct span whole)
 {
-	const struct path_cfg *path = p->list.paths + l->first_path;
 	u8 family = l->route.prefix.family;
+	const struct path_cfg *path;
 	const char *what;
 	u32 i;
 
 	if (l->route.type == ROUTE_UNICAST && !l->route.n_paths)
 		return bad(p, "via, dev or nexthop", l->token);
-	for (i = 0; i < l->route.n_paths; i++, path++) {
+	for (i = 0; i < l->route.n_paths; i++) {
+		path = &p->list.paths[l->first_path + i];
 		if (path_is_known(p, family, path))
 			continue;
 		what = path_refusal(p->cfg, family, path);
@@ -326,9 +326,9 @@ static int prefix_read(struct parser *p, struct line *l)
 /* `default` is of its first gateway's family; on link it is IPv4, as for ip-route(8). */
 static u8 default_family(const struct parser *p, const struct line *l)
 {
-	const struct path_cfg *path = p->list.paths + l->first_path;
-
-	return l->route.n_paths && path->gateway.family == FIB_IP6 ? FIB_IP6 : FIB_IP4;
+	if (!l->route.n_paths || p->list.paths[l->first_path].gateway.family != FIB_IP6)
+		return FIB_IP4;
+	return FIB_IP6;
 }
 
 static int line_read(struct parser *p, struct line *l)

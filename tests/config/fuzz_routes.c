@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	rc = route_file_parse((const char *)data, len, "fuzz", config_get(), &l, &e);
 	require(rc ? rc == -EINVAL && e.n && e.n <= 21 && !l.routes : !e.n);
 	for (i = 0; i < l.n; i++) {
-		route_check(&l.routes[i], l.paths + n_paths);
+		route_check(&l.routes[i], l.n_paths ? l.paths + n_paths : NULL);
 		n_paths += l.routes[i].n_paths;
 	}
 	require(n_paths == l.n_paths);

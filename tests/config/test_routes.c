@@ -236,12 +236,18 @@ static void test_refused(void **state)
 
 static void test_nul(void **state)
 {
+	char line[400] = "";
 	struct config_errors e = {0};
 	struct route_list l;
 
 	assert_int_equal(route_file_parse("10.0.0.0/8\0 dev p0", 18, "r", cfg, &l, &e), -EINVAL);
 	assert_string_equal(e.text[0], "r:1: expected a prefix, default or a type of route, got "
 				       "\"10.0.0.0/8?\"");
+	config_errors_fini(&e);
+	/* strncmp() takes "p0\0…" for "p0", however long it is */
+	memcpy(line, "::/0 dev p0", 11);
+	assert_int_equal(route_file_parse(line, sizeof(line), "r", cfg, &l, &e), -EINVAL);
+	assert_int_equal(errors_count(&e, "expected the name of a port"), 1);
 	config_errors_fini(&e);
 }
 

@@ -11,7 +11,7 @@
 #include <dwcp/base.h>
 #include <dwcp/util/fib.h>
 
-#define CONFIG_NAME_MAX    32  /* bytes with the terminating 0: port names, route sources */
+#define CONFIG_NAME_MAX	   32 /* bytes with the terminating 0: port names, route sources */
 #define CONFIG_MAX_PORTS   64
 #define CONFIG_MAX_WORKERS 64
 #define CONFIG_MAX_PATHS   64 /* next hops of one route */
@@ -24,19 +24,19 @@ enum route_type { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHI
 
 struct config_addr {
 	struct fib_addr addr; /* host order; IPv4 in the low 32 bits of .lo */
-	u8 family;            /* FIB_IP4, FIB_IP6; 0 = none */
+	u8 family;	      /* FIB_IP4, FIB_IP6; 0 = none */
 	u8 prefix_len;
 };
 
 struct port_cfg {
 	char name[CONFIG_NAME_MAX];
-	char device[64];  /* af_xdp, af_packet, memif, tap, pcap, ring, null, or a PCI address */
-	char args[256];   /* the driver's device arguments, as DPDK spells them */
-	u16 rx_queues;    /* 0 = one a worker where the device can, else 1 */
+	char device[64]; /* af_xdp, af_packet, memif, tap, pcap, ring, null, or a PCI address */
+	char args[256];	 /* the driver's device arguments, as DPDK spells them */
+	u16 rx_queues;	 /* 0 = one a worker where the device can, else 1 */
 	u16 rx_ring, tx_ring;
-	u16 mtu;          /* bytes of the IP packet */
+	u16 mtu; /* bytes of the IP packet */
 	bool promiscuous;
-	u32 speed_mbps;   /* 0 = as the device says */
+	u32 speed_mbps; /* 0 = as the device says */
 	const struct config_addr *addresses;
 	u32 n_addresses;
 	u32 line;
@@ -52,7 +52,7 @@ struct neighbour_cfg {
 
 struct path_cfg {
 	struct config_addr gateway; /* family 0 = on link */
-	u16 port_idx;               /* UINT16_MAX: by the connected prefix that covers the gateway */
+	u16 port_idx; /* UINT16_MAX: by the connected prefix that covers the gateway */
 	u16 vlan, svlan;
 	u32 weight;
 };
@@ -73,8 +73,8 @@ struct route_file_cfg {
 
 struct dwcp_config {
 	const char *path; /* of the file itself, absolute */
-	u64 hash;         /* XXH3-64 of the bytes of the file and its includes */
-	u64 ports_hash;   /* XXH3-64 of the port names in order, each with its 0 */
+	u64 hash;	  /* XXH3-64 of the bytes of the file and its includes */
+	u64 ports_hash;	  /* XXH3-64 of the port names in order, each with its 0 */
 
 	struct {
 		char name[64];
@@ -102,9 +102,9 @@ struct dwcp_config {
 	} dataplane;
 
 	struct {
-		u32 coalesce_ms;  /* changes that arrive within this are published together */
-		u32 chunk_kb;     /* segment size of published tables */
-		s32 socket_gid;   /* group that may use the API socket, -1 = root and our own uid only */
+		u32 coalesce_ms; /* changes that arrive within this are published together */
+		u32 chunk_kb;	 /* segment size of published tables */
+		s32 socket_gid; /* group that may use the API socket, -1 = root and our own uid only */
 	} agent;
 
 	const struct port_cfg *ports;
@@ -130,9 +130,9 @@ struct config_errors {
  * Thread: any. Return: 0, -EINVAL (see errors), -ENOENT/-EACCES/… (one error says so), -ENOMEM.
  */
 int config_load(const char *path, struct dwcp_config **ret_cfg, struct config_errors *errors);
-/** config_parse() - the same from memory; relative paths resolve against @dir. */
-int config_parse(const char *text, size_t len, const char *name, const char *dir, struct dwcp_config **ret_cfg,
-		 struct config_errors *errors);
+/** config_parse() - the same from memory; relative paths resolve against @dir, NULL = they and includes are errors. */
+int config_parse(const char *text, size_t len, const char *name, const char *dir,
+		 struct dwcp_config **ret_cfg, struct config_errors *errors);
 void config_free(struct dwcp_config *cfg);
 void config_errors_fini(struct config_errors *e);
 void config_errors_add(struct config_errors *e, const char *fmt, ...) dwcp_printf(2, 3);
@@ -150,8 +150,8 @@ struct config_diff_row {
 };
 
 /** config_diff() - what a reload from @from to @to means, a row a section. @ret_rows: [cap]. Return: rows. */
-u32 config_diff(const struct dwcp_config *from, const struct dwcp_config *to, struct config_diff_row *ret_rows,
-		u32 cap);
+u32 config_diff(const struct dwcp_config *from, const struct dwcp_config *to,
+		struct config_diff_row *ret_rows, u32 cap);
 
 int config_port_idx(const struct dwcp_config *cfg, const char *name); /* or -ENOENT */
 
@@ -160,7 +160,7 @@ int config_port_idx(const struct dwcp_config *cfg, const char *name); /* or -ENO
 struct route_list {
 	struct route_cfg *routes; /* [n] */
 	u64 n, cap;
-	struct path_cfg *paths;   /* arena of all paths; routes[i].paths point into it after loading */
+	struct path_cfg *paths; /* of all routes, in order; routes[i].paths point into it */
 	u64 n_paths, cap_paths;
 };
 
@@ -170,7 +170,10 @@ struct route_list {
  * `PREFIX nexthop via ADDR [dev PORT] [weight N] nexthop via …`, `blackhole|unreachable|prohibit PREFIX`,
  * optional `vrf N` before the first nexthop; `#` starts a comment.
  * @errors: each bad line with its number and what was expected; the first 20, then a count.
- * Return: 0, -EINVAL, -errno of reading, -ENOMEM.
+ * @cfg: its ports; NULL = none, then every route with a path is refused. @ret_list: overwritten on success only;
+ * owned by the caller: route_list_fini(). A prefix twice in a vrf is an error; so is a gateway without `dev` that no
+ * port's address has in its network. `default` is of its gateway's family, IPv4 where it has none.
+ * Return: 0, -EINVAL, -errno of reading, -ENOMEM. Cost: ~150 ns a line in address order, ~220 shuffled.
  */
 int route_file_load(const char *path, const struct dwcp_config *cfg, struct route_list *ret_list,
 		    struct config_errors *errors);
@@ -182,7 +185,8 @@ void route_list_fini(struct route_list *l);
 
 #define ADDR_TEXT_MAX 64
 int addr_parse(const char *text, struct fib_addr *ret_addr, u8 *ret_family);
-int prefix_parse(const char *text, struct fib_prefix *ret_prefix); /* vrf = 0; host bits set → -EINVAL */
+/** prefix_parse() - vrf = 0; an address alone is a host route; bits past the length → -EINVAL. */
+int prefix_parse(const char *text, struct fib_prefix *ret_prefix);
 int mac_parse(const char *text, u8 ret_mac[6]);
 const char *addr_format(u8 family, const struct fib_addr *a, char *buf, size_t len);
 const char *prefix_format(const struct fib_prefix *p, char *buf, size_t len);
