@@ -154,6 +154,53 @@ static void test_fast_is_slow_mutated(void **state)
 	}
 }
 
+static bool is_fast(struct packet_build *b)
+{
+	struct row none = {0};
+	struct parse_cfg cfg = rows_cfg(&none);
+	struct pkt p;
+
+	build_fix(b);
+	return b->family == 4 ? parse_ip4_fast(&cfg, b->bytes, b->len, &p)
+			      : parse_ip6_fast(b->bytes, b->len, &p);
+}
+
+static void start_common(struct packet_build *b, u8 family)
+{
+	build_eth(b);
+	if (family == 4)
+		build_ip4(b);
+	else
+		build_ip6(b);
+}
+
+/* The other tests can't tell who gave the answer. These packets are what the fast path is for. */
+static void test_common_is_fast(void **state)
+{
+	static const u8 options[20] = {1, 1, 1, 1};
+	static struct packet_build b;
+
+	for (u8 family = 4; family <= 6; family += 2) {
+		for (u32 n = 0; n < 1400; n++) {
+			start_common(&b, family);
+			build_udp(&b);
+			be16_store(b.bytes + b.udp_at + 6, 0xfedc); /* its checksum */
+			build_payload(&b, DWCP_MAX(n, 18u));
+			assert_true(is_fast(&b));
+			start_common(&b, family);
+			build_tcp(&b, 0x10, options, n % 6 * 4);
+			build_payload(&b, n);
+			b.bytes[b.l4 + 12] |= n & 15; /* reserved bits */
+			assert_true(is_fast(&b));
+		}
+		for (u32 flags = 0; flags < 256; flags++) {
+			start_common(&b, family);
+			build_tcp(&b, (u8)flags, NULL, 0);
+			assert_int_equal(is_fast(&b), !(TCP_FLAGS_IMPOSSIBLE >> (flags & 63) & 1));
+		}
+	}
+}
+
 /* With a checksum that the NIC has seen, a wrong one is no fault; everything else still is. */
 static void test_checksum_verified(void **state)
 {
@@ -184,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_every_reason_has_a_row),
 		cmocka_unit_test(test_fast_is_slow),
 		cmocka_unit_test(test_fast_is_slow_mutated),
+		cmocka_unit_test(test_common_is_fast),
 		cmocka_unit_test(test_checksum_verified),
 	};
 
