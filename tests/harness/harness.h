@@ -41,6 +41,8 @@ const char *program(const char *name);
 void proc_start(struct lab *lab, struct proc *p, const char *name, const char *const *argv);
 /** proc_run() - start, wait, return the exit status (128 + signal when killed, -1 on timeout: killed). */
 int proc_run(struct lab *lab, const char *name, u32 timeout_ms, const char *const *argv);
+/** proc_hurry() - highest nice level, where we may: other work of the machine must not look like loss. */
+void proc_hurry(const struct proc *p);
 bool proc_alive(struct proc *p);
 /** proc_stop() - signal, then wait up to timeout, then SIGKILL. Return: exit status as proc_run(). */
 int proc_stop(struct proc *p, int sig, u32 timeout_ms);
@@ -83,5 +85,10 @@ void memif_lab_agent(struct lab *lab);
 void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds);
 /** memif_lab_result() - wait for its end. Returns its object, owned by the caller; NULL when it failed. */
 json_t *memif_lab_result(struct lab *lab, u32 timeout_ms);
+/**
+ * memif_lab_lossless() - print the run and judge it: nothing lost, or a loss that the scheduler explains: the worker (by
+ * its own clock) or the generator was away for longer than half of what a ring holds at this rate. Says EXCUSED then.
+ */
+bool memif_lab_lossless(const struct lab *lab, const json_t *result, u64 rate_pps);
 /** memif_lab_accounting() - the dataplane's own difference; -1 when it does not answer. */
 json_int_t memif_lab_accounting(const struct lab *lab);

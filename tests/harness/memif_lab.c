@@ -98,6 +98,7 @@ void memif_lab_dataplane(struct lab *lab)
 	long from = lab->dataplane.log_path[0] ? proc_log_size(&lab->dataplane) : 0;
 
 	proc_start(lab, &lab->dataplane, "dataplane", argv);
+	proc_hurry(&lab->dataplane);
 	if (proc_wait_log(&lab->dataplane, "control.ready", from, 20000))
 		return;
 	proc_print_log(&lab->dataplane);
@@ -139,6 +140,7 @@ void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds)
 	snprintf(probes, sizeof(probes), "%s/probes", lab->dir);
 	unlink(lab_path(lab, "generator.log"));
 	proc_start(lab, &lab->generator, "generator", argv);
+	proc_hurry(&lab->generator);
 	if (proc_wait_log(&lab->generator, "connected", 0, 20000))
 		return;
 	proc_print_log(&lab->generator);
@@ -168,6 +170,38 @@ json_t *memif_lab_result(struct lab *lab, u32 timeout_ms)
 	if (!result)
 		proc_print_log(&lab->generator);
 	return result;
+}
+
+#define RING_PACKETS 4096
+
+static json_int_t worker_max_gap_us(const struct lab *lab)
+{
+	json_t *stats = api_get(lab, "dataplane.sock", "/v1/stats");
+	const json_t *w = stats ? json_array_get(json_object_get(stats, "workers"), 0) : NULL;
+	json_int_t ns = w ? json_at(w, "max_gap_ns", NULL) : 0;
+
+	json_decref(stats);
+	return ns / 1000;
+}
+
+bool memif_lab_lossless(const struct lab *lab, const json_t *r, u64 rate_pps)
+{
+	json_int_t lost = json_at(r, "lost", NULL),
+		   ring_us = (json_int_t)(RING_PACKETS * 1000000u / rate_pps);
+	json_int_t gap_us = worker_max_gap_us(lab), away_us = json_at(r, "max_away_us", NULL);
+
+	printf("  sent %lld at %lld pps, lost %lld (%lld of them not taken by the full ring); "
+	       "longest gap of the worker %lld us, "
+	       "of the generator %lld us; a ring holds %lld us\n",
+	       json_at(r, "sent", NULL), json_at(r, "rate_pps", NULL), lost,
+	       json_at(r, "rejected", NULL), gap_us, away_us, ring_us);
+	if (lost == 0)
+		return true;
+	if (gap_us < ring_us / 2 && away_us < ring_us / 2)
+		return false;
+	printf("  EXCUSED: the scheduler took %s away for longer than half a ring\n",
+	       gap_us >= ring_us / 2 ? "the worker" : "the generator");
+	return true;
 }
 
 json_int_t memif_lab_accounting(const struct lab *lab)
