@@ -7,38 +7,10 @@
  * One thread a load. Never stops at an error; the caller throws the struct away when there was one.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema_engine.h"
-
-struct job {
-	const struct schema_row *row; /* NULL: the root */
-	const struct schema_table *table;
-	const config_setting_t *list; /* the root: its group */
-	char *base;
-	u8 *failed; /* [n] */
-	u32 n;
-	u32 owner, owner_elem;
-};
-
-struct error {
-	u32 line, seq;
-	char *text;
-};
-
-struct schema_load {
-	const struct schema_table *root;
-	struct schema_scope scope;
-	const char *(*where)(void *arg, u32 line, u32 *ret_line);
-	void *where_arg;
-	struct job *jobs;
-	u32 n_jobs, cap_jobs;
-	struct error *errors;
-	u32 n_errors, n_lost;
-	int rc; /* -ENOMEM sticks */
-};
+#include "schema_load.h"
 
 static const struct schema_row no_row = {.kind = SCHEMA_GROUP};
 
@@ -78,192 +50,9 @@ void schema_no_memory(struct schema_load *l)
 	l->rc = -ENOMEM;
 }
 
-/* ---- errors ---- */
-
-/* "routes[3].paths[0].gateway"; elem -1: a key of the element, i: an element of the key's array. */
-static void path_write(const struct schema_load *l, const struct schema_at *at, const char *key,
-		       int elem, FILE *out)
-{
-	u32 chain[SCHEMA_MAX_DEPTH][2], n = 0, job = at->job, e = at->elem;
-	const char *dot = "";
-
-	for (; l->jobs[job].row && n < SCHEMA_MAX_DEPTH; n++) {
-		chain[n][0] = job;
-		chain[n][1] = e;
-		e = l->jobs[job].owner_elem;
-		job = l->jobs[job].owner;
-	}
-	while (n--) {
-		fprintf(out, "%s%s[%u]", dot, l->jobs[chain[n][0]].row->path, chain[n][1]);
-		dot = ".";
-	}
-	if (key)
-		fprintf(out, "%s%s", dot, key);
-	if (elem >= 0)
-		fprintf(out, "[%d]", elem);
-}
-
-static void error_vadd(struct schema_load *l, const struct schema_at *at, u32 line, const char *key,
-		       int elem, const char *fmt, va_list args)
-{
-	struct error *e;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out;
-
-	l->jobs[at->job].failed[at->elem] = 1;
-	if (l->n_errors == SCHEMA_MAX_ERRORS) {
-		l->n_lost++;
-		return;
-	}
-	if (!l->errors)
-		l->errors = calloc(SCHEMA_MAX_ERRORS, sizeof(*l->errors));
-	out = l->errors ? open_memstream(&text, &len) : NULL;
-	if (!out) {
-		l->rc = -ENOMEM;
-		return;
-	}
-	path_write(l, at, key, elem, out);
-	fputs(": ", out);
-	vfprintf(out, fmt, args);
-	if (fclose(out) || !text) {
-		free(text);
-		l->rc = -ENOMEM;
-		return;
-	}
-	e = &l->errors[l->n_errors];
-	*e = (struct error){line, l->n_errors, text};
-	l->n_errors++;
-}
-
-static dwcp_printf(6, 7) void error_add(struct schema_load *l, const struct schema_at *at, u32 line,
-					const char *key, int elem, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	error_vadd(l, at, line, key, elem, fmt, args);
-	va_end(args);
-}
-
-/* The setting at a dotted path below a group, or NULL. */
-static const config_setting_t *member_get(const config_setting_t *group, const char *path)
-{
-	const char *dot;
-	char name[64];
-
-	while (group && group->type == CONFIG_TYPE_GROUP) {
-		dot = strchr(path, '.');
-		if (!dot)
-			return config_setting_get_member(group, path);
-		snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
-		group = config_setting_get_member(group, name);
-		path = dot + 1;
-	}
-	return NULL;
-}
-
-/* Where a key is, or would be: the innermost group on its path that exists. */
-static u32 key_line(const config_setting_t *group, const char *path)
-{
-	const config_setting_t *s;
-	char prefix[128];
-	char *dot;
-
-	snprintf(prefix, sizeof(prefix), "%s", path ? path : "");
-	while (*prefix) {
-		s = member_get(group, prefix);
-		if (s)
-			return s->line;
-		dot = strrchr(prefix, '.');
-		*(dot ? dot : prefix) = 0;
-	}
-	return group && group->line ? group->line : 1;
-}
-
-void schema_error(struct schema_load *l, const struct schema_at *at, const char *key,
-		  const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	error_vadd(l, at, key_line(at->group, key), key, -1, fmt, args);
-	va_end(args);
-}
-
-void schema_error_in(struct schema_load *l, const struct schema_at *at, const char *list, u32 i,
-		     const char *key, const char *fmt, ...)
-{
-	const config_setting_t *s = member_get(at->group, list), *elem;
-	char path[192];
-	va_list args;
-
-	elem = s ? config_setting_get_elem(s, i) : NULL;
-	snprintf(path, sizeof(path), "%s[%u].%s", list, i, key);
-	va_start(args, fmt);
-	error_vadd(l, at, elem ? key_line(elem, key) : key_line(at->group, list), path, -1, fmt,
-		   args);
-	va_end(args);
-}
-
-bool schema_failed(const struct schema_load *l, const struct schema_at *at)
-{
-	return l->jobs[at->job].failed[at->elem];
-}
-
-bool schema_list_failed(const struct schema_load *l, const char *path)
-{
-	const struct job *j;
-
-	for (j = l->jobs; j < l->jobs + l->n_jobs; j++)
-		if (j->row && !j->owner && !strcmp(j->row->path, path))
-			return memchr(j->failed, 1, j->n);
-	return false;
-}
-
-const char *schema_where(struct schema_load *l, u32 line, char *buf, size_t len)
-{
-	u32 file_line;
-	const char *file = l->where(l->where_arg, line, &file_line);
-
-	snprintf(buf, len, "%s:%u", file, file_line);
-	return buf;
-}
-
-static int error_compare(const void *a, const void *b)
-{
-	const struct error *x = a, *y = b;
-
-	if (x->line != y->line)
-		return x->line < y->line ? -1 : 1;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
-void schema_load_report(const struct schema_load *l, void (*sink)(void *arg, const char *text),
-			void *arg)
-{
-	u32 i, line;
-	const char *file;
-	char *text;
-
-	if (l->n_errors)
-		qsort(l->errors, l->n_errors, sizeof(*l->errors), error_compare);
-	for (i = 0; i < l->n_errors; i++) {
-		file = l->where(l->where_arg, l->errors[i].line, &line);
-		if (asprintf(&text, "%s:%u: %s", file, line, l->errors[i].text) < 0)
-			return;
-		sink(arg, text);
-		free(text);
-	}
-	if (l->n_lost && asprintf(&text, "%u more errors", l->n_lost) >= 0) {
-		sink(arg, text);
-		free(text);
-	}
-}
-
 /* ---- pass one: fill ---- */
 
-static const config_setting_t *job_group(const struct job *j, u32 elem)
+static const config_setting_t *job_group(const struct schema_job *j, u32 elem)
 {
 	return j->row ? config_setting_get_elem(j->list, elem) : j->list;
 }
@@ -277,8 +66,8 @@ static void expected_error(struct schema_load *l, const struct schema_at *at,
 
 	if (!what)
 		what = schema_expected(r, elem < 0, expected, sizeof(expected));
-	error_add(l, at, s->line, r->path, elem, "expected %s, got %s", what,
-		  schema_got(whole_array ? &no_row : r, s, got, sizeof(got)));
+	schema_error_add(l, at, s->line, r->path, elem, "expected %s, got %s", what,
+			 schema_got(whole_array ? &no_row : r, s, got, sizeof(got)));
 }
 
 static void scalar_fill(struct schema_load *l, const struct schema_at *at,
@@ -312,8 +101,8 @@ static bool count_check(struct schema_load *l, const struct schema_at *at,
 	}
 	n = (u32)config_setting_length(s);
 	if (n < r->n_min || n > r->n_max)
-		error_add(l, at, s->line, r->path, -1, "expected %s, got %u of them",
-			  schema_expected(r, true, expected, sizeof(expected)), n);
+		schema_error_add(l, at, s->line, r->path, -1, "expected %s, got %u of them",
+				 schema_expected(r, true, expected, sizeof(expected)), n);
 	return true;
 }
 
@@ -341,10 +130,10 @@ static void array_fill(struct schema_load *l, const struct schema_at *at,
 		scalar_fill(l, at, r, (int)i, config_setting_get_elem(s, i), array + i * r->bytes);
 }
 
-static void job_add(struct schema_load *l, struct job j)
+static void job_add(struct schema_load *l, struct schema_job j)
 {
 	u32 cap = l->cap_jobs ? l->cap_jobs * 2 : 64;
-	struct job *grown;
+	struct schema_job *grown;
 
 	j.failed = calloc(DWCP_MAX(j.n, 1u), 1);
 	if (!j.failed)
@@ -366,7 +155,7 @@ fail:
 static void list_fill(struct schema_load *l, const struct schema_at *at, const struct schema_row *r,
 		      const config_setting_t *s, char *base)
 {
-	struct job j = {.row = r, .table = r->table, .list = s};
+	struct schema_job j = {.row = r, .table = r->table, .list = s};
 
 	if (!count_check(l, at, r, s))
 		return;
@@ -413,8 +202,9 @@ static void unknown_check(struct schema_load *l, const struct schema_at *at,
 			continue;
 		near = schema_nearest(s->name, names, n);
 		snprintf(key, sizeof(key), "%s%s%.*s", prefix, *prefix ? "." : "", 64, s->name);
-		error_add(l, at, s->line, key, -1, "unknown key%s%s%s",
-			  near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+		schema_error_add(l, at, s->line, key, -1, "unknown key%s%s%s",
+				 near ? ", did you mean '" : "", near ? near : "",
+				 near ? "'?" : "");
 	}
 }
 
@@ -423,15 +213,15 @@ static void row_missing(struct schema_load *l, const struct schema_at *at,
 {
 	char expected[640];
 
-	error_add(l, at, key_line(at->group, r->path), r->path, -1,
-		  "missing from the group that starts here, expected %s",
-		  schema_expected(r, true, expected, sizeof(expected)));
+	schema_error_add(l, at, schema_key_line(at->group, r->path), r->path, -1,
+			 "missing from the group that starts here, expected %s",
+			 schema_expected(r, true, expected, sizeof(expected)));
 }
 
 static void row_fill(struct schema_load *l, const struct schema_at *at,
 		     const struct schema_table *t, const struct schema_row *r, char *base)
 {
-	const config_setting_t *s = member_get(at->group, r->path);
+	const config_setting_t *s = schema_member(at->group, r->path);
 
 	if (!s) {
 		if (r->flags & SCHEMA_REQUIRED)
@@ -452,7 +242,7 @@ static void row_fill(struct schema_load *l, const struct schema_at *at,
 
 static void elem_fill(struct schema_load *l, u32 job, u32 elem)
 {
-	const struct job *j = &l->jobs[job];
+	const struct schema_job *j = &l->jobs[job];
 	const struct schema_table *t = j->table;
 	struct schema_at at = {job_group(j, elem), job, elem};
 	char *base = j->base + (size_t)elem * t->bytes;
@@ -479,7 +269,7 @@ static void elem_fill(struct schema_load *l, u32 job, u32 elem)
 
 static void unique_check(struct schema_load *l, const struct schema_at *at)
 {
-	const struct job *j = &l->jobs[at->job];
+	const struct schema_job *j = &l->jobs[at->job];
 	const struct schema_row *r;
 	const char *mine, *other;
 	char first[512];
@@ -494,7 +284,8 @@ static void unique_check(struct schema_load *l, const struct schema_at *at)
 			other = j->base + (size_t)k * j->table->bytes + r->offset;
 			if (strcmp(mine, other))
 				continue;
-			schema_where(l, key_line(job_group(j, k), r->path), first, sizeof(first));
+			schema_where(l, schema_key_line(job_group(j, k), r->path), first,
+				     sizeof(first));
 			schema_error(l, at, r->path,
 				     "expected one of its own, got \"%s\" again (the first is at "
 				     "%s)",
@@ -506,7 +297,7 @@ static void unique_check(struct schema_load *l, const struct schema_at *at)
 
 static void job_check(struct schema_load *l, u32 job, void *root)
 {
-	const struct job *j = &l->jobs[job];
+	const struct schema_job *j = &l->jobs[job];
 	struct schema_at at = {.job = job};
 	u32 e;
 
@@ -526,7 +317,7 @@ int schema_load_run(struct schema_load *l, const config_setting_t *tree, void *r
 
 	memset(ret_root, 0, l->root->bytes);
 	l->scope.root = ret_root;
-	job_add(l, (struct job){.table = l->root, .list = tree, .base = ret_root, .n = 1});
+	job_add(l, (struct schema_job){.table = l->root, .list = tree, .base = ret_root, .n = 1});
 	for (i = 0; i < l->n_jobs && !l->rc; i++)
 		for (e = 0; e < l->jobs[i].n && !l->rc; e++)
 			elem_fill(l, i, e);

@@ -4,6 +4,7 @@
  * compares and defaults it. The engine knows libconfig and C structs, and nothing of what is configured.
  *
  *	schema_engine.c  libconfig tree → struct, all errors at once
+ *	schema_errors.c  what was wrong, by element and line
  *	schema_value.c   one scalar: parse, format, describe
  *	schema_print.c   struct → text; compare
  *	schema_doc.c     rows → reference
