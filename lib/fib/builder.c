@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * builder.c - renders the prefixes of rib.h into the arrays that readers get. One thread.
+ * builder.c - renders the prefixes of trie.h into the arrays that readers get. One thread.
  *
  * A commit renders what is pending: ranges of direct entries, then nodes. Rendering a node paints its prefixes
  * over its 64 slices, shorter first, and goes down into a child only when what the child inherits has changed.
@@ -12,41 +12,52 @@
 #include <string.h>
 
 #include "pool.h"
-#include "rib.h"
+#include "trie.h"
 
 #define CHUNK_BYTES_MIN 4096u
 
 struct fib_builder {
-	struct rib rib;
+	struct trie trie;
 	struct pool pool[FIB_N_ARRAYS];
-	struct u32_vec work; /* nodes to render */
-	u32 *paint;	     /* [1 << DWCP_FIB_DIRECT_BITS_MAX at most] new direct entries */
-	u32 paint_cap;
-	bool broken; /* the last commit failed: lay out afresh */
+	struct u32_vec work;		       /* nodes to render */
+	bool broken;			       /* the last commit failed: lay out afresh */
+	u32 paint[1u << TRIE_DIRECT_BITS_MAX]; /* slots of direct nodes */
 };
 
-static void node_forget(void *arg, const struct rib_node *nd, bool top)
+static struct pool *place_pool(struct fib_builder *b, const struct trie_node *nd)
 {
-	struct fib_builder *b = arg;
-	const struct dwcp_fib_node *fn;
+	return &b->pool[nd->flags & TRIE_TOP ? FIB_DIRECT : FIB_NODE];
+}
 
-	if (nd->fib_node == RIB_NONE)
-		return;
-	fn = pool_at(&b->pool[FIB_NODE], nd->fib_node);
-	if (nd->n_leaf)
-		pool_release(&b->pool[FIB_LEAF], fn->leaf_base, nd->n_leaf);
-	if (nd->n_kid)
-		pool_release(&b->pool[FIB_NODE], fn->child_base, nd->n_kid);
-	if (top)
-		pool_release(&b->pool[FIB_NODE], nd->fib_node, 1);
+static void run_release(struct fib_builder *b, struct trie_node *nd)
+{
+	if (nd->n_run)
+		pool_release(&b->pool[nd->flags & TRIE_LEAVES ? FIB_LEAF : FIB_NODE], nd->run,
+			     nd->n_run);
+	nd->n_run = 0;
+}
+
+static void node_forget(void *arg, struct trie_node *nd)
+{
+	run_release(arg, nd);
+}
+
+/* What readers no longer use must not name slots that may go away. */
+static void table_forget(void *arg, const struct trie_table *t)
+{
+	static const u64 zero;
+	struct fib_builder *b = arg;
+
+	for (u32 i = 0; t->rendered && i < 1u << t->direct_bits; i++)
+		pool_write(&b->pool[FIB_DIRECT], t->direct_base + i, &zero, 1);
 }
 
 struct fib_builder *fib_builder_create(const struct fib_builder_cfg *cfg)
 {
 	static const u32 elem_bytes[FIB_N_ARRAYS] = {
 		[FIB_ROOT] = sizeof(struct dwcp_fib_root),
-		[FIB_DIRECT] = sizeof(u32),
-		[FIB_NODE] = sizeof(struct dwcp_fib_node),
+		[FIB_DIRECT] = sizeof(u64),
+		[FIB_NODE] = sizeof(u64),
 		[FIB_LEAF] = sizeof(u32),
 	};
 	struct fib_builder *b;
@@ -56,9 +67,10 @@ struct fib_builder *fib_builder_create(const struct fib_builder_cfg *cfg)
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return NULL;
-	rib_init(&b->rib);
-	b->rib.on_free = node_forget;
-	b->rib.on_free_arg = b;
+	trie_init(&b->trie);
+	b->trie.on_free = node_forget;
+	b->trie.on_drop = table_forget;
+	b->trie.on_free_arg = b;
 	for (u32 i = 0; i < FIB_N_ARRAYS; i++)
 		pool_init(&b->pool[i], elem_bytes[i], cfg->chunk_bytes);
 	b->broken = true;
@@ -69,177 +81,184 @@ void fib_builder_free(struct fib_builder *b)
 {
 	if (!b)
 		return;
-	rib_fini(&b->rib);
+	trie_fini(&b->trie);
 	for (u32 i = 0; i < FIB_N_ARRAYS; i++)
 		pool_fini(&b->pool[i]);
 	free(b->work.v);
-	free(b->paint);
 	free(b);
 }
 
 int fib_builder_set(struct fib_builder *b, const struct fib_prefix *p, u32 slot)
 {
-	return rib_set(&b->rib, p, slot);
+	return trie_set(&b->trie, p, slot);
 }
 
 int fib_builder_del(struct fib_builder *b, const struct fib_prefix *p)
 {
-	return rib_del(&b->rib, p);
+	return trie_del(&b->trie, p);
 }
 
 int fib_builder_get(const struct fib_builder *b, const struct fib_prefix *p, u32 *ret_slot)
 {
-	return rib_get(&b->rib, p, ret_slot);
+	return trie_get(&b->trie, p, ret_slot);
 }
 
 int fib_builder_match(const struct fib_builder *b, u32 vrf, u8 family, const struct fib_addr *a,
 		      struct fib_prefix *ret_prefix, u32 *ret_slot)
 {
-	return rib_match(&b->rib, vrf, family, a, ret_prefix, ret_slot);
+	return trie_match(&b->trie, vrf, family, a, ret_prefix, ret_slot);
 }
 
 int fib_builder_each(const struct fib_builder *b,
 		     int (*cb)(void *arg, const struct fib_prefix *p, u32 slot), void *arg)
 {
-	return rib_walk(&b->rib, cb, arg);
+	return trie_each(&b->trie, cb, arg);
 }
 
 u64 fib_builder_count(const struct fib_builder *b, u8 family)
 {
 	u64 n = 0;
 
-	for (u32 i = 0; i < b->rib.n_table; i++) {
-		if (b->rib.table[i]->family == family)
-			n += b->rib.table[i]->n_prefix;
+	for (u32 i = 0; i < b->trie.n_table; i++) {
+		if (b->trie.table[i]->family == family)
+			n += b->trie.table[i]->n_prefix;
 	}
 	return n;
 }
 
 /* ---- nodes --------------------------------------------------------------------------------------------- */
 
-/* The slot of every slice, from the node's own prefixes and what it inherits. */
-static void node_paint(const struct rib *r, const struct rib_node *nd, u32 *ret_slot)
+/* The slot of every slice, from the node's own prefixes and what it inherits; shorter prefixes come first. */
+static void node_paint(const struct trie *r, const struct trie_node *nd, u64 *ret_slice)
 {
-	const u32 *slot = rib_slots(r, nd);
+	const u32 *slot = trie_slots(r, nd);
 
-	for (u32 v = 0; v < RIB_SLICES; v++)
-		ret_slot[v] = nd->inherit;
-	for (u32 half = 0; half < 2; half++) {
-		for (u64 bits = nd->own[half]; bits; bits &= bits - 1) {
-			u32 pos = half * 64 + __builtin_ctzll(bits);
-			u32 rel = 31 - __builtin_clz(pos);
-			u32 n = RIB_SLICES >> rel;
-			u32 *at = ret_slot + (pos - (1u << rel)) * n;
+	for (u32 v = 0; v < TRIE_SLICES; v++)
+		ret_slice[v] = nd->inherit;
+	for (u64 bits = nd->own; bits; bits &= bits - 1) {
+		u32 pos = __builtin_ctzll(bits);
+		u32 rel = 31 - __builtin_clz(pos);
+		u32 n = TRIE_SLICES >> rel;
+		u64 *at = ret_slice + (pos - (1u << rel)) * n;
 
-			for (u32 i = 0; i < n; i++)
-				at[i] = *slot;
-			slot++;
-		}
+		for (u32 i = 0; i < n; i++)
+			at[i] = *slot;
+		slot++;
 	}
 }
 
-static int leaves_write(struct fib_builder *b, struct rib_node *nd, struct dwcp_fib_node *fn,
-			const u32 *slot)
+/* Where the slices change. Two children are never one run, even if what they hold looks the same. */
+static u32 runs_cut(const u64 *slice, u32 kids)
 {
-	struct pool *pool = &b->pool[FIB_LEAF];
-	u32 leaf[RIB_SLICES];
+	u32 bits = 1;
+
+	for (u32 v = 1; v < TRIE_SLICES; v++)
+		bits |= (u32)(slice[v] != slice[v - 1]) << v;
+	return bits | kids | kids << 1;
+}
+
+/* An even number, so that a route that comes or goes seldom moves the run. */
+static u32 run_room(u32 n)
+{
+	return (n + 1) & ~1u;
+}
+
+/* Room for @n contents. What is there is not kept. */
+static int run_reserve(struct fib_builder *b, struct trie_node *nd, u32 n, bool leaves)
+{
+	u32 room = run_room(n);
+
+	if (nd->n_run == room && !(nd->flags & TRIE_LEAVES) == !leaves)
+		return 0;
+	run_release(b, nd);
+	nd->flags = leaves ? nd->flags | TRIE_LEAVES : nd->flags & ~TRIE_LEAVES;
+	nd->run = pool_alloc(&b->pool[leaves ? FIB_LEAF : FIB_NODE], room);
+	if (nd->run == POOL_NONE)
+		return -ENOMEM;
+	nd->n_run = room;
+	return 0;
+}
+
+static void leaves_write(struct fib_builder *b, const struct trie_node *nd, const u64 *slice,
+			 u32 bits)
+{
+	u32 leaf[TRIE_SLICES] = {0};
 	u32 n = 0;
 
-	fn->leaf_bits = 0;
-	for (u64 bits = ~nd->kids; bits; bits &= bits - 1) {
-		u32 v = __builtin_ctzll(bits);
-
-		if (n && slot[v] == leaf[n - 1])
-			continue;
-		if (n)
-			fn->leaf_bits |= 1ull << v;
-		leaf[n++] = slot[v];
-	}
-	if (n != nd->n_leaf) {
-		if (nd->n_leaf)
-			pool_release(pool, fn->leaf_base, nd->n_leaf);
-		nd->n_leaf = 0;
-		fn->leaf_base = n ? pool_alloc(pool, n) : 0;
-		if (fn->leaf_base == POOL_NONE)
-			return -ENOMEM;
-		nd->n_leaf = n;
-	}
-	pool_write(pool, fn->leaf_base, leaf, n);
-	return 0;
+	for (; bits; bits &= bits - 1)
+		leaf[n++] = slice[__builtin_ctz(bits)];
+	pool_write(&b->pool[FIB_LEAF], nd->run, leaf, nd->n_run);
 }
 
-/* Lay the block of children out anew; children that were there keep their contents. */
-static int kids_move(struct fib_builder *b, struct rib_node *nd, struct dwcp_fib_node *fn)
+/* Children keep what they hold, at their new places. Those that are new or inherit something else than before
+ * become work, the first on top. */
+static int kids_write(struct fib_builder *b, const struct trie_node *nd, u64 *slice, u32 bits)
 {
-	struct pool *pool = &b->pool[FIB_NODE];
-	struct dwcp_fib_node old[RIB_SLICES], new[RIB_SLICES];
-	const u32 *ids = rib_kid_ids(&b->rib, nd);
-	u32 n = __builtin_popcountll(nd->kids);
-	u32 old_base = fn->child_base;
+	const u32 *ids = trie_kid_ids(&b->trie, nd) + trie_kid_count(nd);
+	u64 run[TRIE_SLICES] = {0};
+	u32 n = 0;
 
-	if (nd->n_kid) {
-		memcpy(old, pool_at(pool, old_base), nd->n_kid * sizeof(*old));
-		pool_release(pool, old_base, nd->n_kid);
-	}
-	nd->n_kid = 0;
-	fn->child_base = n ? pool_alloc(pool, n) : 0;
-	if (fn->child_base == POOL_NONE)
-		return -ENOMEM;
-	for (u32 i = 0; i < n; i++) {
-		struct rib_node *kid = &b->rib.node[ids[i]];
+	for (u32 kids = nd->kids; kids;) {
+		u32 v = 31 - __builtin_clz(kids);
+		struct trie_node *kid = &b->trie.node[*--ids];
 
-		if (kid->fib_node == RIB_NONE) {
-			new[i] = (struct dwcp_fib_node){0};
-			kid->flags |= RIB_FRESH;
-		} else {
-			new[i] = old[kid->fib_node - old_base];
+		kids &= ~(1u << v);
+		if (kid->place == TRIE_NONE || kid->inherit != slice[v]) {
+			kid->inherit = slice[v];
+			if (u32_vec_push(&b->work, *ids) != 0)
+				return -ENOMEM;
 		}
-		kid->fib_node = fn->child_base + i;
+		kid->place = nd->run + __builtin_popcount(bits & ((2u << v) - 1)) - 1;
+		slice[v] = kid->element;
 	}
-	pool_write(pool, fn->child_base, new, n);
-	fn->child_bits = nd->kids;
-	nd->n_kid = n;
+	for (; bits; bits &= bits - 1)
+		run[n++] = slice[__builtin_ctz(bits)];
+	pool_write(&b->pool[FIB_NODE], nd->run, run, nd->n_run);
 	return 0;
 }
 
-/* In address order when taken from the end of the work list. */
-static int kids_push(struct fib_builder *b, const struct rib_node *nd, const u32 *slot)
+/* Bit 63 - v for slice v. */
+static u64 bits_mirror(u32 bits)
 {
-	const u32 *ids = rib_kid_ids(&b->rib, nd) + __builtin_popcountll(nd->kids);
+	u64 to = 0;
 
-	for (u64 bits = nd->kids; bits;) {
-		u32 v = 63 - __builtin_clzll(bits);
-		struct rib_node *kid = &b->rib.node[*--ids];
+	for (; bits; bits &= bits - 1)
+		to |= 1ull << (63 - __builtin_ctz(bits));
+	return to;
+}
 
-		bits &= ~(1ull << v);
-		if (!(kid->flags & RIB_FRESH) && kid->inherit == slot[v])
-			continue;
-		kid->inherit = slot[v];
-		kid->flags &= ~RIB_FRESH;
-		if (u32_vec_push(&b->work, *ids) != 0)
-			return -ENOMEM;
+static int runs_write(struct fib_builder *b, struct trie_node *nd, u64 *slice, u32 bits)
+{
+	u32 n = __builtin_popcount(bits);
+	int ret;
+
+	if (n == 1 && !nd->kids) {
+		run_release(b, nd);
+		nd->element = slice[0];
+		return 0;
 	}
+	ret = run_reserve(b, nd, n, !nd->kids);
+	if (ret != 0)
+		return ret;
+	nd->element = bits_mirror(bits) | (nd->kids ? 0 : DWCP_FIB_LEAVES) | nd->run;
+	if (nd->kids)
+		return kids_write(b, nd, slice, bits);
+	leaves_write(b, nd, slice, bits);
 	return 0;
 }
 
 static int node_render(struct fib_builder *b, u32 id)
 {
-	struct rib_node *nd = &b->rib.node[id];
-	struct dwcp_fib_node fn =
-		*(struct dwcp_fib_node *)pool_at(&b->pool[FIB_NODE], nd->fib_node);
-	u32 slot[RIB_SLICES];
+	struct trie_node *nd = &b->trie.node[id];
+	u64 slice[TRIE_SLICES];
 	int ret;
 
-	node_paint(&b->rib, nd, slot);
-	ret = leaves_write(b, nd, &fn, slot);
-	if (ret == 0 && nd->flags & RIB_KIDS)
-		ret = kids_move(b, nd, &fn);
-	if (ret == 0 && nd->kids)
-		ret = kids_push(b, nd, slot);
+	node_paint(&b->trie, nd, slice);
+	ret = runs_write(b, nd, slice, runs_cut(slice, nd->kids));
 	if (ret != 0)
 		return ret;
-	pool_write(&b->pool[FIB_NODE], nd->fib_node, &fn, 1);
-	nd->flags &= ~(RIB_PENDING | RIB_KIDS);
+	pool_write(place_pool(b, nd), nd->place, &nd->element, 1);
+	nd->flags &= ~TRIE_PENDING;
 	return 0;
 }
 
@@ -255,17 +274,17 @@ static int tree_render(struct fib_builder *b, u32 id)
 
 /* ---- direct entries ------------------------------------------------------------------------------------ */
 
-static u32 top_inherit(const struct rib_table *t, u32 pos)
+static u32 top_inherit(const struct trie_table *t, u32 pos)
 {
 	for (; pos; pos >>= 1) {
-		if (rib_top_has(t, pos))
+		if (trie_top_has(t, pos))
 			return t->top_slot[pos];
 	}
 	return 0;
 }
 
 /* The slots of the direct entries under @pos, whose first is entry @lo. */
-static void top_paint(const struct rib_table *t, u32 pos, u32 lo, u32 n, u32 *ret_slot)
+static void top_paint(const struct trie_table *t, u32 pos, u32 lo, u32 n, u32 *ret_slot)
 {
 	u32 len = 31 - __builtin_clz(pos);
 	u32 inherit = top_inherit(t, pos);
@@ -290,49 +309,40 @@ static void top_paint(const struct rib_table *t, u32 pos, u32 lo, u32 n, u32 *re
 	}
 }
 
-/* Entry of a direct slot that has a node; the node is rendered if it is new or inherits something new. */
-static int top_kid_render(struct fib_builder *b, struct rib_table *t, u32 i, u32 slot)
+/* A direct node that has prefixes of its own is rendered if it is new or inherits something new. */
+static int top_kid_render(struct fib_builder *b, struct trie_table *t, u32 i, u32 slot)
 {
-	struct rib_node *nd = &b->rib.node[t->kid[i]];
+	struct trie_node *nd = &b->trie.node[t->kid[i]];
 
-	if (nd->fib_node == RIB_NONE) {
-		static const struct dwcp_fib_node zero;
-		u32 at = pool_alloc(&b->pool[FIB_NODE], 1);
-
-		if (at == POOL_NONE)
-			return -ENOMEM;
-		pool_write(&b->pool[FIB_NODE], at, &zero, 1);
-		nd->fib_node = at;
-	} else if (nd->inherit == slot) {
+	if (nd->place != TRIE_NONE && nd->inherit == slot)
 		return 0;
-	}
+	nd->place = t->direct_base + i;
+	nd->flags |= TRIE_TOP;
 	nd->inherit = slot;
 	return tree_render(b, t->kid[i]);
 }
 
-static int top_render(struct fib_builder *b, struct rib_table *t, u32 pos)
+static int top_render(struct fib_builder *b, struct trie_table *t, u32 pos)
 {
 	u32 len = 31 - __builtin_clz(pos);
 	u32 n = 1u << (t->direct_bits - len);
 	u32 lo = (pos - (1u << len)) * n;
+	int ret = 0;
 
 	top_paint(t, pos, lo, n, b->paint);
-	memcpy(t->eff + lo, b->paint, n * sizeof(u32));
-	for (u32 i = 0; i < n; i++) {
-		int ret;
+	for (u32 i = 0; i < n && ret == 0; i++) {
+		if (t->kid[lo + i]) {
+			ret = top_kid_render(b, t, lo + i, b->paint[i]);
+		} else {
+			u64 slot = b->paint[i];
 
-		if (!t->kid[lo + i])
-			continue;
-		ret = top_kid_render(b, t, lo + i, b->paint[i]);
-		if (ret != 0)
-			return ret;
-		b->paint[i] = DWCP_FIB_NODE | b->rib.node[t->kid[lo + i]].fib_node;
+			pool_write(&b->pool[FIB_DIRECT], t->direct_base + lo + i, &slot, 1);
+		}
 	}
-	pool_write(&b->pool[FIB_DIRECT], t->direct_base + lo, b->paint, n);
-	return 0;
+	return ret;
 }
 
-static int table_render(struct fib_builder *b, struct rib_table *t)
+static int table_render(struct fib_builder *b, struct trie_table *t)
 {
 	int ret = 0;
 
@@ -358,31 +368,14 @@ static int table_render(struct fib_builder *b, struct rib_table *t)
 
 /* ---- commit -------------------------------------------------------------------------------------------- */
 
-static int paint_reserve(struct fib_builder *b)
-{
-	u32 n = 1;
-
-	for (u32 i = 0; i < b->rib.n_table; i++)
-		n = DWCP_MAX(n, 1u << b->rib.table[i]->direct_bits);
-	if (n > b->paint_cap) {
-		u32 *mem = realloc(b->paint, n * sizeof(*mem));
-
-		if (!mem)
-			return -ENOMEM;
-		b->paint = mem;
-		b->paint_cap = n;
-	}
-	return 0;
-}
-
 static int roots_write(struct fib_builder *b)
 {
 	struct pool *pool = &b->pool[FIB_ROOT];
 
-	if (pool->n < b->rib.n_table && pool_extend(pool, b->rib.n_table - pool->n) == POOL_NONE)
+	if (pool->n < b->trie.n_table && pool_extend(pool, b->trie.n_table - pool->n) == POOL_NONE)
 		return -ENOMEM;
-	for (u32 i = 0; i < b->rib.n_table; i++) {
-		const struct rib_table *t = b->rib.table[i];
+	for (u32 i = 0; i < b->trie.n_table; i++) {
+		const struct trie_table *t = b->trie.table[i];
 		struct dwcp_fib_root root = {
 			.vrf = t->vrf,
 			.family = t->family,
@@ -397,16 +390,16 @@ static int roots_write(struct fib_builder *b)
 
 static int pending_render(struct fib_builder *b)
 {
-	struct rib *r = &b->rib;
+	struct trie *r = &b->trie;
 	int ret = 0;
 
 	for (u32 i = 0; i < r->n_table && ret == 0; i++)
 		ret = table_render(b, r->table[i]);
 	for (u32 i = 0; i < r->pending.n && ret == 0; i++) {
-		const struct rib_node *nd = &r->node[r->pending.v[i]];
+		const struct trie_node *nd = &r->node[r->pending.v[i]];
 
 		/* One without a place in the FIB is rendered by its parent, which is pending too. */
-		if (nd->flags & RIB_PENDING && nd->fib_node != RIB_NONE)
+		if (nd->flags & TRIE_PENDING && nd->place != TRIE_NONE)
 			ret = tree_render(b, r->pending.v[i]);
 	}
 	b->work.n = 0;
@@ -416,43 +409,31 @@ static int pending_render(struct fib_builder *b)
 	return roots_write(b);
 }
 
-/* Tables without prefixes go away here and only here, so that one route can't flap a table in and out. */
-static void tables_reset(struct rib *r)
-{
-	u32 n = 0;
-
-	for (u32 i = 0; i < r->n_table; i++) {
-		if (r->table[i]->n_prefix) {
-			r->table[i]->rendered = 0;
-			r->table[n++] = r->table[i];
-		} else {
-			rib_table_free(r->table[i]);
-		}
-	}
-	r->n_table = n;
-}
-
-/* Lay everything out afresh. Element 0 of nodes and leaves is what unused elements refer to. */
+/* Lay everything out afresh. */
 static int all_render(struct fib_builder *b)
 {
-	struct rib *r = &b->rib;
+	struct trie *r = &b->trie;
+	int ret = trie_settle(r);
 
+	if (ret != 0)
+		return ret;
 	for (u32 i = 0; i < FIB_N_ARRAYS; i++)
 		pool_reset(&b->pool[i]);
-	tables_reset(r);
+	for (u32 i = 0; i < r->n_table; i++)
+		r->table[i]->rendered = 0;
 	for (u32 i = 1; i < r->n_node; i++) {
-		struct rib_node *nd = &r->node[i];
+		struct trie_node *nd = &r->node[i];
 
-		if (!(nd->flags & RIB_LIVE))
+		if (!(nd->flags & TRIE_LIVE))
 			continue;
-		nd->fib_node = RIB_NONE;
-		nd->n_leaf = 0;
-		nd->n_kid = 0;
-		nd->flags = RIB_LIVE | (nd->kids ? RIB_KIDS : 0);
+		nd->place = TRIE_NONE;
+		nd->n_run = 0;
+		nd->element = 0;
+		nd->flags = TRIE_LIVE;
 	}
 	r->pending.n = 0;
-	if (pool_extend(&b->pool[FIB_NODE], 1) == POOL_NONE ||
-	    pool_extend(&b->pool[FIB_LEAF], 1) == POOL_NONE)
+	/* Leaf 0 belongs to nobody: see abi/fib.h. */
+	if (pool_extend(&b->pool[FIB_LEAF], 1) == POOL_NONE)
 		return -ENOMEM;
 	return pending_render(b);
 }
@@ -464,16 +445,14 @@ static bool mostly_free(const struct pool *p)
 
 static bool wants_all(const struct fib_builder *b)
 {
-	return b->broken || b->rib.pending.n > 64 + b->rib.n_live / 4 ||
+	return b->broken || b->trie.pending.n > 64 + b->trie.n_live / 4 ||
 	       mostly_free(&b->pool[FIB_NODE]) || mostly_free(&b->pool[FIB_LEAF]);
 }
 
 int fib_builder_commit(struct fib_builder *b)
 {
-	int ret = paint_reserve(b);
+	int ret = wants_all(b) ? all_render(b) : pending_render(b);
 
-	if (ret == 0)
-		ret = wants_all(b) ? all_render(b) : pending_render(b);
 	b->broken = ret != 0;
 	return ret;
 }

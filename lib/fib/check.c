@@ -58,46 +58,28 @@ static const char *roots_check(const struct dwcp_fib_root *r, size_t n, struct f
 	return NULL;
 }
 
-/* Every value of an entry is safe; what it names is summed up. */
-static void direct_check(const u32 *e, size_t n, struct fib_facts *f)
+static const char *element_check(u64 e, struct fib_facts *f)
 {
-	u32 node = 0, slot = 0;
+	u64 need = (e & DWCP_FIB_INDEX) + (u64)dwcp_fib_n_runs(e);
 
-	for (size_t i = 0; i < n; i++) {
-		bool is_node = e[i] & DWCP_FIB_NODE;
-		u32 need = is_node ? (e[i] & ~DWCP_FIB_NODE) + 1 : 0;
-		u32 leaf = is_node ? 0 : e[i];
-
-		node = DWCP_MAX(node, need);
-		slot = DWCP_MAX(slot, leaf);
+	if (!dwcp_fib_is_node(e)) {
+		if (!FIB_CHECK(FIB_CHECK_ELEMENT_SLOT, e <= DWCP_FIB_INDEX))
+			return "fib_element_slot";
+		f->max_slot = DWCP_MAX(f->max_slot, (u32)e);
+	} else if (e & DWCP_FIB_LEAVES) {
+		if (!FIB_CHECK(FIB_CHECK_ELEMENT_LEAF, e & DWCP_FIB_INDEX))
+			return "fib_element_leaf";
+		f->need_leaf = max_u64(f->need_leaf, need);
+	} else {
+		f->need_node = max_u64(f->need_node, need);
 	}
-	f->need_node = max_u64(f->need_node, node);
-	f->max_slot = DWCP_MAX(f->max_slot, slot);
-}
-
-static const char *node_check(const struct dwcp_fib_node *nd, struct fib_facts *f)
-{
-	u64 child = nd->child_base + (u64)__builtin_popcountll(nd->child_bits);
-	u64 leaf = nd->leaf_base + (u64)__builtin_popcountll(nd->leaf_bits) + 1;
-
-	if (!FIB_CHECK(FIB_CHECK_NODE_RESERVED, !nd->reserved))
-		return "fib_node_reserved";
-	if (!FIB_CHECK(FIB_CHECK_NODE_FIRST, !(nd->leaf_bits & 1)))
-		return "fib_node_first";
-	if (!FIB_CHECK(FIB_CHECK_NODE_CHILD, child <= DWCP_FIB_NODE))
-		return "fib_node_child_overflow";
-	if (!FIB_CHECK(FIB_CHECK_NODE_LEAF, leaf <= UINT32_MAX))
-		return "fib_node_leaf_overflow";
-	if (nd->child_bits)
-		f->need_node = max_u64(f->need_node, child);
-	f->need_leaf = max_u64(f->need_leaf, leaf);
 	return NULL;
 }
 
-static const char *nodes_check(const struct dwcp_fib_node *nd, size_t n, struct fib_facts *f)
+static const char *elements_check(const u64 *e, size_t n, struct fib_facts *f)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *why = node_check(&nd[i], f);
+		const char *why = element_check(e[i], f);
 
 		if (why)
 			return why;
@@ -105,6 +87,7 @@ static const char *nodes_check(const struct dwcp_fib_node *nd, size_t n, struct 
 	return NULL;
 }
 
+/* Every value of a leaf is a slot. */
 static void leaves_check(const u32 *leaf, size_t n, struct fib_facts *f)
 {
 	u32 slot = f->max_slot;
@@ -119,8 +102,8 @@ const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
 {
 	static const u8 elem_bytes[FIB_N_ARRAYS] = {
 		[FIB_ROOT] = sizeof(struct dwcp_fib_root),
-		[FIB_DIRECT] = sizeof(u32),
-		[FIB_NODE] = sizeof(struct dwcp_fib_node),
+		[FIB_DIRECT] = sizeof(u64),
+		[FIB_NODE] = sizeof(u64),
 		[FIB_LEAF] = sizeof(u32),
 	};
 	struct fib_facts f = *facts;
@@ -134,12 +117,10 @@ const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
 	n = len / elem_bytes[array];
 	if (array == FIB_ROOT)
 		why = roots_check(bytes, n, &f);
-	else if (array == FIB_DIRECT)
-		direct_check(bytes, n, &f);
-	else if (array == FIB_NODE)
-		why = nodes_check(bytes, n, &f);
-	else
+	else if (array == FIB_LEAF)
 		leaves_check(bytes, n, &f);
+	else
+		why = elements_check(bytes, n, &f);
 	if (!why)
 		*facts = f;
 	return why;

@@ -11,6 +11,9 @@ static bool always(void)
 
 static const struct fib_variant variants[] = {
 	{"scalar", fib_lookup4_scalar, fib_lookup6_scalar, always},
+#if defined(__x86_64__)
+	{"avx512", fib_lookup4_avx512, fib_lookup6_avx512, fib_avx512_supported},
+#endif
 };
 
 static const struct fib_variant *chosen = &variants[0];

@@ -25,3 +25,9 @@ const struct fib_variant *fib_variant_chosen(void);
 
 fib_lookup4_fn fib_lookup4_scalar;
 fib_lookup6_fn fib_lookup6_scalar;
+
+#if defined(__x86_64__)
+fib_lookup4_fn fib_lookup4_avx512;
+fib_lookup6_fn fib_lookup6_avx512;
+bool fib_avx512_supported(void);
+#endif

@@ -84,45 +84,57 @@ u32 pool_extend(struct pool *p, u32 n)
 	return base;
 }
 
-void pool_release(struct pool *p, u32 base, u32 n)
+static void chunk_put(struct pool *p, u32 base, u32 n)
 {
 	struct pool_chunk *c = &p->chunk[base >> p->chunk_shift];
 
 	p->next[base] = c->head[n - 1];
 	c->head[n - 1] = base;
-	c->sizes |= 1ull << (n - 1);
+	c->sizes |= 1u << (n - 1);
 	c->n_free += n;
 	p->n_free += n;
 }
 
-static u32 chunk_take(struct pool *p, struct pool_chunk *c, u32 n)
+void pool_release(struct pool *p, u32 base, u32 n)
 {
-	u64 fits = c->sizes >> (n - 1) << (n - 1);
-	u32 size = __builtin_ctzll(fits) + 1;
+	static const u8 zero[POOL_RUN_MAX * sizeof(u64)];
+
+	pool_write(p, base, zero, n);
+	chunk_put(p, base, n);
+	p->cur = base >> p->chunk_shift;
+}
+
+/* The smallest free run of at least @n. Return: its size, 0: none. */
+static u32 chunk_size(const struct pool *p, u32 chunk, u32 n)
+{
+	u32 fits = chunk < p->n_chunk ? p->chunk[chunk].sizes >> (n - 1) << (n - 1) : 0;
+
+	return fits ? __builtin_ctz(fits) + 1 : 0;
+}
+
+static u32 chunk_take(struct pool *p, u32 chunk, u32 size, u32 n)
+{
+	struct pool_chunk *c = &p->chunk[chunk];
 	u32 base = c->head[size - 1];
 
 	c->head[size - 1] = p->next[base];
 	if (c->head[size - 1] == POOL_NONE)
-		c->sizes &= ~(1ull << (size - 1));
+		c->sizes &= ~(1u << (size - 1));
 	c->n_free -= size;
 	p->n_free -= size;
 	if (size > n)
-		pool_release(p, base + n, size - n);
+		chunk_put(p, base + n, size - n);
+	p->cur = chunk;
 	return base;
 }
 
-static bool chunk_fits(const struct pool *p, u32 i, u32 n)
-{
-	return i < p->n_chunk && p->chunk[i].sizes >> (n - 1);
-}
-
-/* The fullest choice for what comes next is the emptiest chunk. */
+/* The emptiest has most room for what comes next. */
 static u32 best_chunk(const struct pool *p, u32 n)
 {
 	u32 best = POOL_NONE;
 
 	for (u32 i = 0; i < p->n_chunk; i++) {
-		if (!chunk_fits(p, i, n))
+		if (!chunk_size(p, i, n))
 			continue;
 		if (best == POOL_NONE || p->chunk[i].n_free > p->chunk[best].n_free)
 			best = i;
@@ -132,15 +144,15 @@ static u32 best_chunk(const struct pool *p, u32 n)
 
 u32 pool_alloc(struct pool *p, u32 n)
 {
-	if (chunk_fits(p, p->cur, n))
-		return chunk_take(p, &p->chunk[p->cur], n);
+	u32 size = chunk_size(p, p->cur, n);
+
+	if (size)
+		return chunk_take(p, p->cur, size, n);
 	if (p->n_free > p->n / 16) {
 		u32 best = best_chunk(p, n);
 
-		if (best != POOL_NONE) {
-			p->cur = best;
-			return chunk_take(p, &p->chunk[best], n);
-		}
+		if (best != POOL_NONE)
+			return chunk_take(p, best, chunk_size(p, best, n), n);
 	}
 	return pool_extend(p, n);
 }

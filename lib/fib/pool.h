@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pool.h - one of the builder's arrays: elements of a fixed size, handed out in runs of 1 … 64, with a dirty
+ * pool.h - one of the builder's arrays: elements of a fixed size, handed out in runs of 1 … 32, with a dirty
  * flag a chunk. Builder's thread only.
  *
- * Nothing is ever renumbered. Freed runs are reused chunk by chunk: an allocation stays in the chunk that the
+ * Nothing is ever renumbered, and what is free is all zero. Freed runs are reused chunk by chunk: an allocation stays in the chunk that the
  * one before it used as long as it can, so that a commit dirties few chunks. Bookkeeping is kept beside the
  * array, never inside it, because readers get the array as it is, unused elements included.
  */
@@ -11,11 +11,11 @@
 
 #include <dwcp/base.h>
 
-#define POOL_RUN_MAX 64
+#define POOL_RUN_MAX 32
 #define POOL_NONE    0xffffffffu
 
 struct pool_chunk {
-	u64 sizes; /* bit k - 1: a free run of k elements begins in this chunk */
+	u32 sizes; /* bit k - 1: a free run of k elements begins in this chunk */
 	u32 n_free;
 	u32 dirty;
 	u32 head[POOL_RUN_MAX];
@@ -37,10 +37,11 @@ void pool_init(struct pool *p, u32 elem_bytes, u32 chunk_bytes);
 void pool_fini(struct pool *p);
 /** pool_reset() - forget every run and start over; the memory is kept, all that is written from now on is dirty. */
 void pool_reset(struct pool *p);
-/** pool_alloc() - a run of @n elements, contents unspecified but safe. Return: first index, POOL_NONE: no memory. */
+/** pool_alloc() - a run of @n zeroed elements. Return: first index, POOL_NONE: no memory. */
 u32 pool_alloc(struct pool *p, u32 n);
 /** pool_extend() - @n zeroed elements at the end, any number. Return: first index, POOL_NONE: no memory. */
 u32 pool_extend(struct pool *p, u32 n);
+/** pool_release() - zero a run and keep it for pool_alloc(), which will prefer its chunk. */
 void pool_release(struct pool *p, u32 base, u32 n);
 /** pool_write() - store @n elements; chunks become dirty only where bytes differ. */
 void pool_write(struct pool *p, u32 base, const void *src, u32 n);

@@ -18,8 +18,8 @@
 
 enum fib_array {
 	FIB_ROOT,   /* directory: (vrf, family) → direct table */
-	FIB_DIRECT, /* u32 entries, indexed by the first bits of the address */
-	FIB_NODE,
+	FIB_DIRECT, /* u64 elements, indexed by the first bits of the address */
+	FIB_NODE,   /* u64 elements */
 	FIB_LEAF, /* u32 next-hop slots */
 	FIB_N_ARRAYS
 };
@@ -40,8 +40,8 @@ struct fib_prefix {
 
 struct fib_view {
 	const struct dwcp_fib_root *root;
-	const u32 *direct;
-	const struct dwcp_fib_node *node;
+	const u64 *direct;
+	const u64 *node;
 	const u32 *leaf;
 	u32 n_root, n_direct, n_node, n_leaf;
 };
@@ -49,7 +49,7 @@ struct fib_view {
 /* What validation of chunks has found, to be compared across arrays. Merge by taking the maximum of each. */
 struct fib_facts {
 	u64 need_direct, need_node, need_leaf; /* elements that must exist: largest index + 1 */
-	u32 max_slot;                          /* largest next-hop slot named by a leaf or direct entry */
+	u32 max_slot; /* largest next-hop slot named by a leaf or direct entry */
 };
 
 /** fib_root_find() - the root of (vrf, family). Return: NULL when the table has none. Thread: any. */
@@ -60,10 +60,10 @@ const struct dwcp_fib_root *fib_root_find(const struct fib_view *v, u32 vrf, u8 
  * @dst: [n] host order. @ret_slot: [n] u32, slot 0 = no route.
  * Thread: any. Allocates: no. Chosen at load time for the CPU (scalar, AVX2, AVX-512); all give the same answer.
  */
-void fib_lookup4(const struct fib_view *v, const struct dwcp_fib_root *root, const u32 *dst, u32 *ret_slot,
-		 unsigned int n);
-void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root, const struct fib_addr *dst,
+void fib_lookup4(const struct fib_view *v, const struct dwcp_fib_root *root, const u32 *dst,
 		 u32 *ret_slot, unsigned int n);
+void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root,
+		 const struct fib_addr *dst, u32 *ret_slot, unsigned int n);
 
 /**
  * fib_chunk_check() - is every element of a chunk safe, whatever the other chunks hold?
@@ -71,10 +71,12 @@ void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root, con
  * @facts: maxima, raised (never lowered) on success only.
  * Return: NULL, or a static string naming what is wrong (a reason token, e.g. "fib_node_child_overflow").
  */
-const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len, struct fib_facts *facts);
+const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
+			    struct fib_facts *facts);
 
 /** fib_facts_check() - do the arrays hold all that their elements refer to? Return: NULL or the reason token. */
-const char *fib_facts_check(const struct fib_facts *facts, const struct fib_view *sizes, u32 n_slots);
+const char *fib_facts_check(const struct fib_facts *facts, const struct fib_view *sizes,
+			    u32 n_slots);
 
 /* ---- builder: one thread ------------------------------------------------------------------------------- */
 
@@ -97,8 +99,8 @@ int fib_builder_get(const struct fib_builder *b, const struct fib_prefix *p, u32
 int fib_builder_match(const struct fib_builder *b, u32 vrf, u8 family, const struct fib_addr *a,
 		      struct fib_prefix *ret_prefix, u32 *ret_slot);
 /** fib_builder_each() - every prefix in address order (shorter first); stops when cb returns nonzero and returns it. */
-int fib_builder_each(const struct fib_builder *b, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
-		     void *arg);
+int fib_builder_each(const struct fib_builder *b,
+		     int (*cb)(void *arg, const struct fib_prefix *p, u32 slot), void *arg);
 u64 fib_builder_count(const struct fib_builder *b, u8 family);
 
 /** fib_builder_commit() - bring the arrays up to date with the prefixes. Cost: by what changed, or one bulk build. */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * avx512.c - the lookup for CPUs with 512-bit gathers and population counts. Worker threads; no state.
+ *
+ * Eight keys a vector, four vectors side by side so that their loads overlap. A lane that has its slot is masked
+ * out and touches no memory; vectors are not packed anew, because most keys of a vector end at the same level
+ * or one beside it.
+ */
+#include "lookup.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define TARGET                                                                                     \
+	__attribute__((                                                                            \
+		target("avx512f,avx512vl,avx512dq,avx512bw,avx512vpopcntdq,bmi,bmi2,popcnt")))
+#define LANES	    8u
+#define VECTORS	    4u
+#define BURST	    (LANES * VECTORS)
+
+#define inline_here TARGET static inline __attribute__((always_inline))
+
+/* Keys of one vector on their way down. */
+struct lanes {
+	__m512i not_key; /* inverted: the 64 bits that decide now, the next slice on top */
+	__m512i element;
+	__mmask8 on; /* lanes whose element is a node */
+};
+
+inline_here void step(const struct fib_view *v, struct lanes *l)
+{
+	const __m512i node = _mm512_set1_epi64((s64)(uintptr_t)v->node),
+		      leaf = _mm512_set1_epi64((s64)(uintptr_t)v->leaf);
+	__m512i up = _mm512_add_epi64(_mm512_srli_epi64(l->not_key, 64 - DWCP_FIB_STRIDE),
+				      _mm512_set1_epi64(32));
+	__m512i k = _mm512_popcnt_epi64(_mm512_srlv_epi64(l->element, up));
+	__m512i at =
+		_mm512_add_epi64(_mm512_and_si512(l->element, _mm512_set1_epi64(DWCP_FIB_INDEX)),
+				 k);
+	__mmask8 leaves = _mm512_mask_test_epi64_mask(l->on, l->element,
+						      _mm512_set1_epi64((s64)DWCP_FIB_LEAVES));
+	/* The 64 bits that end with element at - 1, in either array. */
+	__m512i in_node = _mm512_add_epi64(node, _mm512_slli_epi64(at, 3));
+	__m512i in_leaf = _mm512_add_epi64(leaf, _mm512_slli_epi64(at, 2));
+	__m512i from = _mm512_mask_blend_epi64(leaves, in_node, in_leaf);
+
+	l->element = _mm512_mask_i64gather_epi64(l->element, l->on, from, (void *)-8, 1);
+	l->element = _mm512_mask_srli_epi64(l->element, leaves, l->element, 32);
+	l->on = _mm512_movepi64_mask(l->element);
+	l->not_key = _mm512_slli_epi64(l->not_key, DWCP_FIB_STRIDE);
+}
+
+inline_here bool any_on(const struct lanes *l)
+{
+	u32 on = 0;
+
+	for (u32 j = 0; j < VECTORS; j++)
+		on |= l[j].on;
+	return on;
+}
+
+/* Down to the end of the keys. What still has children there comes from no builder: no route. */
+inline_here void descend(const struct fib_view *v, struct lanes *l, u32 n_levels)
+{
+	for (u32 level = 0; level < n_levels && any_on(l); level++) {
+		for (u32 j = 0; j < VECTORS; j++)
+			step(v, &l[j]);
+	}
+}
+
+inline_here __mmask8 lanes_of(u32 n, u32 j)
+{
+	return n <= j * LANES ? 0 : n >= (j + 1) * LANES ? 0xff : (1u << (n - j * LANES)) - 1;
+}
+
+/* @key: [VECTORS] first 64 bits. */
+inline_here void start(const struct fib_view *v, const struct dwcp_fib_root *root, struct lanes *l,
+		       const __m512i *key, u32 n)
+{
+	const __m128i bits = _mm_cvtsi32_si128(root->direct_bits),
+		      rest = _mm_cvtsi32_si128(64 - root->direct_bits);
+
+	for (u32 j = 0; j < VECTORS; j++) {
+		l[j].element = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes_of(n, j),
+							   _mm512_srl_epi64(key[j], rest),
+							   v->direct + root->direct_base, 8);
+		l[j].not_key =
+			_mm512_sll_epi64(_mm512_xor_si512(key[j], _mm512_set1_epi64(-1)), bits);
+		l[j].on = _mm512_movepi64_mask(l[j].element);
+	}
+}
+
+inline_here void finish(const struct lanes *l, u32 *ret_slot, u32 n)
+{
+	for (u32 j = 0; j < VECTORS; j++) {
+		__m256i slot = _mm512_cvtepi64_epi32(l[j].element);
+
+		slot = _mm256_mask_mov_epi32(slot, l[j].on, _mm256_setzero_si256());
+		_mm256_mask_storeu_epi32(ret_slot + j * LANES, lanes_of(n, j), slot);
+	}
+}
+
+inline_here void burst4(const struct fib_view *v, const struct dwcp_fib_root *root, const u32 *dst,
+			u32 *ret_slot, u32 n)
+{
+	struct lanes l[VECTORS];
+	__m512i key[VECTORS];
+
+	for (u32 j = 0; j < VECTORS; j++) {
+		__m256i d = _mm256_maskz_loadu_epi32(lanes_of(n, j), dst + j * LANES);
+
+		key[j] = _mm512_slli_epi64(_mm512_cvtepu32_epi64(d), 32);
+	}
+	start(v, root, l, key, n);
+	descend(v, l, (32 - root->direct_bits + DWCP_FIB_STRIDE - 1) / DWCP_FIB_STRIDE);
+	finish(l, ret_slot, n);
+}
+
+TARGET void fib_lookup4_avx512(const struct fib_view *v, const struct dwcp_fib_root *root,
+			       const u32 *dst, u32 *ret_slot, unsigned int n)
+{
+	for (; n >= BURST; n -= BURST, dst += BURST, ret_slot += BURST)
+		burst4(v, root, dst, ret_slot, BURST);
+	if (n)
+		burst4(v, root, dst, ret_slot, n);
+}
+
+/* Eight addresses taken apart into their halves. */
+inline_here __m512i half6(const struct fib_addr *dst, __mmask8 lanes, bool low)
+{
+	const __m512i at = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+	const u64 *from = low ? &dst->lo : &dst->hi;
+
+	return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, at, from, 8);
+}
+
+/* The 64 bits of the inverted addresses at @depth. */
+inline_here void rewind6(struct lanes *l, const struct fib_addr *dst, u32 n, u32 depth)
+{
+	const __m128i left = _mm_cvtsi32_si128(depth & 63),
+		      right = _mm_cvtsi32_si128(64 - (depth & 63));
+
+	for (u32 j = 0; j < VECTORS; j++) {
+		__m512i hi = half6(dst + j * LANES, lanes_of(n, j) & l[j].on, depth >= 64);
+		__m512i lo = half6(dst + j * LANES, lanes_of(n, j) & l[j].on, true);
+		__m512i key = _mm512_sll_epi64(hi, left);
+
+		if (depth < 64)
+			key = _mm512_or_si512(key, _mm512_srl_epi64(lo, right));
+		l[j].not_key = _mm512_xor_si512(key, _mm512_set1_epi64(-1));
+	}
+}
+
+inline_here void burst6(const struct fib_view *v, const struct dwcp_fib_root *root,
+			const struct fib_addr *dst, u32 *ret_slot, u32 n)
+{
+	struct lanes l[VECTORS];
+	__m512i key[VECTORS];
+	u32 depth = root->direct_bits, n_levels = (64 - depth) / DWCP_FIB_STRIDE;
+
+	for (u32 j = 0; j < VECTORS; j++)
+		key[j] = half6(dst + j * LANES, lanes_of(n, j), false);
+	start(v, root, l, key, n);
+	descend(v, l, n_levels);
+	for (depth += n_levels * DWCP_FIB_STRIDE; any_on(l) && depth < 128;
+	     depth += n_levels * DWCP_FIB_STRIDE) {
+		rewind6(l, dst, n, depth);
+		n_levels = DWCP_MIN(64u, 128 - depth + DWCP_FIB_STRIDE - 1) / DWCP_FIB_STRIDE;
+		descend(v, l, n_levels);
+	}
+	finish(l, ret_slot, n);
+}
+
+TARGET void fib_lookup6_avx512(const struct fib_view *v, const struct dwcp_fib_root *root,
+			       const struct fib_addr *dst, u32 *ret_slot, unsigned int n)
+{
+	for (; n >= BURST; n -= BURST, dst += BURST, ret_slot += BURST)
+		burst6(v, root, dst, ret_slot, BURST);
+	if (n)
+		burst6(v, root, dst, ret_slot, n);
+}
+
+bool fib_avx512_supported(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vpopcntdq");
+}
+#endif
