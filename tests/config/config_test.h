@@ -111,7 +111,7 @@ static inline char *config_text(const struct dwcp_config *cfg)
 /* A file below @dir; its path is static until the next call. */
 static inline const char *file_write(const char *dir, const char *name, const char *text)
 {
-	static char path[512];
+	static char path[1024];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);

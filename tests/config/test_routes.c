@@ -393,11 +393,12 @@ static void test_random(void **state)
 
 /* ---- files ---- */
 
+/* CPU time: the machine may have other work. */
 static double now_s(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -422,7 +423,7 @@ static void test_large_file(void **state)
 	fclose(f);
 	start = now_s();
 	assert_int_equal(route_file_load(path, cfg, &l, &e), 0);
-	print_message("%u routes in %.0f ms\n", N_LARGE, (now_s() - start) * 1e3);
+	print_message("%u routes in %.0f ms of CPU time\n", N_LARGE, (now_s() - start) * 1e3);
 	assert_true(now_s() - start < LARGE_MAX_S);
 	assert_int_equal(l.n, N_LARGE);
 	assert_int_equal(l.n_paths, N_LARGE);
