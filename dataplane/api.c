@@ -90,8 +90,8 @@ static void get_stats(void *arg, const struct http_request *req, struct http_res
 {
 	struct dataplane *dp = arg;
 
-	rsp->body = stats_workers_json(dp->stats_page);
-	json_object_set_new(rsp->body, "accounting", stats_accounting_json(dp->stats_page));
+	rsp->body = json_pack("{s:o, s:o}", "workers", stats_workers_json(dp->stats_page),
+			      "accounting", stats_accounting_json(dp->stats_page));
 }
 
 static void get_drops(void *arg, const struct http_request *req, struct http_response *rsp)

@@ -85,7 +85,9 @@ int counters_open(struct dataplane *dp)
 				   (void **)&dp->rings);
 	dp->tails_fd = page_create("dwcp-tails", dp->tails_bytes, 0, (void **)&dp->tails);
 	dp->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (dp->stats_fd < 0 || dp->rings_fd < 0 || dp->tails_fd < 0 || dp->event_fd < 0) {
+	dp->link_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (dp->link_wake_fd < 0 || dp->stats_fd < 0 || dp->rings_fd < 0 || dp->tails_fd < 0 ||
+	    dp->event_fd < 0) {
 		log_event("counters.open error=no_shared_memory hint='is memfd_create allowed "
 			  "here? (kernel ≥ 5.1)'");
 		return -ENOMEM;
@@ -112,6 +114,7 @@ void counters_close(struct dataplane *dp)
 	close(dp->rings_fd);
 	close(dp->tails_fd);
 	close(dp->event_fd);
+	close(dp->link_wake_fd);
 }
 
 void counters_event(struct dataplane *dp, const struct dwcp_event *event)

@@ -107,6 +107,7 @@ struct dataplane {
 	struct dwcp_ring_tail *tails;
 	int stats_fd, rings_fd, tails_fd, event_fd;
 	u64 rings_head_seen;
+	int link_wake_fd; /* eventfd: a port's link has changed */
 
 	struct adopt *adopt;
 	struct link *link;

@@ -40,7 +40,7 @@ struct options {
 
 struct control {
 	struct dataplane *dp;
-	struct event *tick, *sigterm, *sigint;
+	struct event *tick, *link_wake, *sigterm, *sigint;
 	u32 exit_idle_ms;
 	u64 idle_packets, idle_since_ns;
 	u32 ticks;
@@ -189,6 +189,15 @@ static void control_tick(evutil_socket_t fd, short what, void *arg)
 		control_exit_when_idle(c);
 }
 
+static void control_link_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	u64 n;
+
+	if (read(fd, &n, sizeof(n)) == sizeof(n))
+		ports_refresh(c->dp);
+}
+
 static void control_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct control *c = arg;
@@ -204,11 +213,14 @@ static int control_run(struct dataplane *dp, u32 exit_idle_ms)
 	int err = 0;
 
 	c.tick = event_new(dp->base, -1, EV_PERSIST, control_tick, &c);
+	c.link_wake =
+		event_new(dp->base, dp->link_wake_fd, EV_READ | EV_PERSIST, control_link_wake, &c);
 	c.sigterm = evsignal_new(dp->base, SIGTERM, control_signal, &c);
 	c.sigint = evsignal_new(dp->base, SIGINT, control_signal, &c);
-	if (!c.tick || !c.sigterm || !c.sigint)
+	if (!c.tick || !c.link_wake || !c.sigterm || !c.sigint)
 		return -ENOMEM;
 	event_add(c.tick, &tv);
+	event_add(c.link_wake, NULL);
 	event_add(c.sigterm, NULL);
 	event_add(c.sigint, NULL);
 	log_event("control.ready pid=%d run_dir=%s workers=%u ports=%u", getpid(), dp->run_dir,
@@ -217,6 +229,7 @@ static int control_run(struct dataplane *dp, u32 exit_idle_ms)
 	if (event_base_dispatch(dp->base) < 0)
 		err = -EIO;
 	event_free(c.tick);
+	event_free(c.link_wake);
 	event_free(c.sigterm);
 	event_free(c.sigint);
 	return err;

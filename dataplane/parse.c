@@ -12,29 +12,41 @@
 /* Headers of the packet this many places ahead are being fetched: an L3 miss is two packets' work. */
 #define PARSE_PREFETCH 4
 
-dwcp_inline u32 parse_mbuf(const struct port *port, struct rte_mbuf *m, struct pkt *p)
+/*
+ * The port's configuration without and with a checksum that the NIC has verified. Two copies a burst and a pointer a
+ * packet: changing the one byte a packet makes the parser's read of the whole wait for it (9 cycles).
+ */
+dwcp_inline void parse_cfg_init(struct parse_cfg cfg[2], const struct port *port)
 {
-	struct parse_cfg cfg = port->parse;
+	cfg[0] = port->parse;
+	cfg[0].checksum_verified = false;
+	cfg[1] = port->parse;
+	cfg[1].checksum_verified = true;
+}
 
-	cfg.checksum_verified =
-		(m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	return parse_packet_inline(&cfg, rte_pktmbuf_mtod(m, const u8 *), m->data_len, m->pkt_len,
-				   p);
+dwcp_inline u32 parse_mbuf(const struct parse_cfg cfg[2], struct rte_mbuf *m, struct pkt *p)
+{
+	bool verified = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+
+	return parse_packet_inline(&cfg[verified], rte_pktmbuf_mtod(m, const u8 *), m->data_len,
+				   m->pkt_len, p);
 }
 
 void stage_parse(struct worker *w, struct burst *b)
 {
 	const struct port *port = &w->dp->port[b->rx_port_idx];
 	struct dwcp_stats_io *io = &w->stats->port[b->rx_port_idx];
+	struct parse_cfg cfg[2];
 	u32 n = b->n, dead = 0;
 	u64 bytes = 0;
 
+	parse_cfg_init(cfg, port);
 	for (u32 i = 0; i < DWCP_MIN(n, (u32)PARSE_PREFETCH); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->mbuf[i], const u8 *));
 	for (u32 i = 0; i < n; i++) {
 		if (i + PARSE_PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(b->mbuf[i + PARSE_PREFETCH], const u8 *));
-		b->verdict[i] = parse_mbuf(port, b->mbuf[i], &b->pkt[i]);
+		b->verdict[i] = parse_mbuf(cfg, b->mbuf[i], &b->pkt[i]);
 		dead += b->verdict[i] != VERDICT_PASS;
 		bytes += b->mbuf[i]->pkt_len;
 	}

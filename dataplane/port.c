@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_bus_vdev.h>
 #include <rte_dev.h>
@@ -159,6 +160,16 @@ static int port_mtu(struct port *port, const struct rte_eth_dev_info *info,
 	return -EINVAL;
 }
 
+/* DPDK's interrupt thread: wakes the control thread, which alone writes link state. */
+static int port_link_changed(uint16_t id, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct dataplane *dp = arg;
+	u64 one = 1;
+	ssize_t n = write(dp->link_wake_fd, &one, sizeof(one));
+
+	return n < 0 ? -errno : 0;
+}
+
 static int port_configure(struct dataplane *dp, struct port *port)
 {
 	struct rte_eth_dev_info info;
@@ -184,6 +195,11 @@ static int port_configure(struct dataplane *dp, struct port *port)
 			conf.rx_adv_conf.rss_conf.rss_key = rss_key_symmetric;
 			conf.rx_adv_conf.rss_conf.rss_key_len = info.hash_key_size;
 		}
+	}
+	if (info.dev_flags && *info.dev_flags & RTE_ETH_DEV_INTR_LSC) {
+		conf.intr_conf.lsc = 1;
+		rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, port_link_changed,
+					      dp);
 	}
 	return rte_eth_dev_configure(port->id, port->n_rxq, port->n_txq, &conf);
 }

@@ -19,8 +19,6 @@ dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nex
 		return verdict;
 	if (dwcp_unlikely(p->ip_len > mtu))
 		return VERDICT_DROP(DROP_MTU_EXCEEDED);
-	if (dwcp_unlikely(!dwcp_load_relaxed(&port->up)))
-		return VERDICT_DROP(DROP_TX_PORT_DOWN);
 	return VERDICT_PASS;
 }
 

@@ -12,6 +12,12 @@ static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u3
 	u64 bytes = 0, unsent = 0;
 	u32 sent;
 
+	if (dwcp_unlikely(!dwcp_load_relaxed(&port->up))) {
+		/* a NIC without link would take them into its ring and count them as sent */
+		burst_drop_mbufs(w, mbufs, n, DROP_TX_PORT_DOWN);
+		return;
+	}
+
 	/* counted before: a sent mbuf is not ours any more */
 	for (u32 i = 0; i < n; i++)
 		bytes += mbufs[i]->pkt_len;

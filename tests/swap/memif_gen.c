@@ -33,6 +33,7 @@
 #define BEHIND_MAX  256 /* packets; more means that we were away */
 #define MAX_TABLES  1024
 #define STAMP_MAGIC 0x64776370u
+#define SETTLE_NS   200000000u
 #define DRAIN_NS    300000000u
 
 struct stamp {
@@ -382,6 +383,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "memif_gen: the router did not take the connection\n");
 		return 1;
 	}
+	for (u64 begin = now_ns(); now_ns() - begin < SETTLE_NS;)
+		gen_receive(&g); /* the router may need a moment to see its links */
 	fprintf(stderr, "memif_gen: connected\n");
 	elapsed = gen_run(&g);
 	gen_print(&g, elapsed);
