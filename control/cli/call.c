@@ -33,7 +33,7 @@ int client_unreachable(const struct cli *cli, enum client_peer peer, int rc)
 				 "what answers at %s does not speak version 1 of this API", path);
 	if (rc == -EACCES || rc == -EPERM)
 		return cli_error(cli, CLI_NOT_CONNECTED, "no_permission",
-				 "be root, or in the group of agent.socket_group", "%s: %s", path,
+				 "be root, or in the group of agent.socket_gid", "%s: %s", path,
 				 strerror(-rc));
 	if (rc == -ETIMEDOUT)
 		return cli_error(cli, CLI_NOT_CONNECTED, "no_answer",
@@ -100,6 +100,30 @@ static bool call_falls_back(const struct cli *cli, int rc)
 	       rc != -ENOMEM;
 }
 
+static void fallback_note(struct cli *cli, const char *why)
+{
+	if (!cli->fallback_noted)
+		cli_note(cli, "answered_by_dataplane", "%s: answered by the dataplane", why);
+	cli->fallback_noted = true;
+}
+
+/* The agent is there, but is not connected to the dataplane, which may well answer for itself. */
+static void call_unavailable(struct cli *cli, const struct client_req *req,
+			     struct client_reply *reply)
+{
+	struct client_reply other;
+
+	if (!call_falls_back(cli, 0) || client_send(cli, CLIENT_DATAPLANE, req, &other) < 0)
+		return;
+	if (other.status >= 400) {
+		client_reply_fini(&other);
+		return;
+	}
+	fallback_note(cli, "agent has no connection to the dataplane");
+	client_reply_fini(reply);
+	*reply = other;
+}
+
 int client_get(struct cli *cli, struct client_reply *ret_reply, const char *path_fmt, ...)
 {
 	char path[1536];
@@ -112,8 +136,11 @@ int client_get(struct cli *cli, struct client_reply *ret_reply, const char *path
 	va_end(args);
 	req.timeout_ms = cli->command->dataplane ? GET_DATAPLANE_MS : GET_MS;
 	rc = client_send(cli, CLIENT_AGENT, &req, ret_reply);
-	if (rc == 0)
+	if (rc == 0) {
+		if (ret_reply->status == 503)
+			call_unavailable(cli, &req, ret_reply);
 		return reply_check(cli, ret_reply);
+	}
 	if (!call_falls_back(cli, rc))
 		return client_unreachable(cli, CLIENT_AGENT, rc);
 	rc_dataplane = client_send(cli, CLIENT_DATAPLANE, &req, ret_reply);
@@ -121,10 +148,7 @@ int client_get(struct cli *cli, struct client_reply *ret_reply, const char *path
 		return client_unreachable(cli, CLIENT_DATAPLANE, rc_dataplane);
 	if (rc_dataplane < 0)
 		return client_both_unreachable(cli, rc, rc_dataplane);
-	if (!cli->fallback_noted)
-		cli_note(cli, "answered_by_dataplane",
-			 "agent not reachable: answered by the dataplane");
-	cli->fallback_noted = true;
+	fallback_note(cli, "agent not reachable");
 	return reply_check(cli, ret_reply);
 }
 
@@ -153,16 +177,15 @@ static int revision_read(struct cli *cli, char *buf, size_t len)
 static int revision_stale(struct cli *cli, const struct client_req *req,
 			  const struct client_reply *reply)
 {
-	char now[32] = "another";
-	const json_t *revision = json_object_get(reply->body, "intent_revision");
+	char now[64] = "";
 
-	if (json_is_integer(revision))
-		snprintf(now, sizeof(now), "%lld", (long long)json_integer_value(revision));
+	if (reply->etag)
+		snprintf(now, sizeof(now), "; it is at %llu now", (unsigned long long)reply->etag);
 	return cli_error(cli, CLI_FAILED, "revision_stale",
 			 "look at what is there now, then repeat the command",
-			 "nothing changed: this was planned on revision %s, and somebody else "
-			 "changed the intent "
-			 "meanwhile (now %s)",
+			 "nothing changed: this was planned on intent revision %s, and somebody "
+			 "has changed the "
+			 "intent since%s",
 			 req->if_match, now);
 }
 

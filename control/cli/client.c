@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "client.h"
@@ -20,6 +21,7 @@ struct client {
 struct reply_buffer {
 	char *bytes;
 	size_t len, cap;
+	u64 etag;
 };
 
 struct client *client_create(void)
@@ -110,6 +112,23 @@ static size_t reply_receive(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* ETag: "7" */
+static size_t header_receive(char *data, size_t size, size_t n, void *arg)
+{
+	static const char name[] = "etag: \"";
+	struct reply_buffer *b = arg;
+	char value[32];
+	size_t len = strlen(name);
+
+	n *= size;
+	if (n > len && strncasecmp(data, name, len) == 0) {
+		snprintf(value, sizeof(value), "%.*s", (int)DWCP_MIN(n - len, sizeof(value) - 1),
+			 data + len);
+		b->etag = strtoull(value, NULL, 10);
+	}
+	return n;
+}
+
 static struct curl_slist *req_headers(const struct client_req *req)
 {
 	struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json"), *more;
@@ -175,6 +194,8 @@ static int client_perform(struct client *client, const char *socket_path,
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)req->timeout_ms);
 		curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, reply_receive);
 		curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_buffer);
+		curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, header_receive);
+		curl_easy_setopt(curl, CURLOPT_HEADERDATA, ret_buffer);
 		code = curl_easy_perform(curl);
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
 	}
@@ -204,9 +225,12 @@ int client_send(struct cli *cli, enum client_peer peer, const struct client_req 
 		json_decref(body);
 		return rc;
 	}
-	*ret_reply = (struct client_reply){.status = status,
-					   .body = body,
-					   .peer = peer,
-					   .at_ns = client_now_ns()};
+	*ret_reply = (struct client_reply){
+		.status = status,
+		.body = body,
+		.peer = peer,
+		.etag = buffer.etag,
+		.at_ns = client_now_ns(),
+	};
 	return 0;
 }

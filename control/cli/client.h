@@ -22,6 +22,7 @@ struct client_reply {
 	long status;
 	json_t *body; /* always an object; owned by the caller: client_reply_fini() */
 	enum client_peer peer;
+	u64 etag;  /* the revision that the answer speaks of; 0 = not said */
 	u64 at_ns; /* CLOCK_MONOTONIC of the answer */
 };
 

@@ -29,8 +29,9 @@ static const struct cli_option options_list[] = {
 	{"family", "4|6", "only this family"},
 	{"limit", "N", "how many at most (default 100)"},
 	{"all", NULL, "every route"},
-	{"source", "S", "only routes of this source: local, connected, static, api, or a route file's name"},
-	{"after", "PREFIX", "start behind this prefix (what an earlier listing called next)"},
+	{"source", "S", "only routes of this source: local, connected, static, api, or that of a route file"},
+	{"after", "PREFIX", "start behind this prefix: what an earlier listing called next"},
+	{"vrf", "N", "the routing table of --after (default 0)"},
 	{}
 };
 static const struct cli_option options_change[] = {
@@ -54,7 +55,7 @@ static const struct cli_option options_build[] = {
 	{}
 };
 static const struct cli_option options_tables_check[] = {
-	{"ports", "N", "refuse next hops on ports above the first N (default: the number of ports in --config, else any)"},
+	{"ports", "N", "refuse next hops on ports above the first N (default: the ports of --config, which must be the same by name, else any)"},
 	{}
 };
 static const struct cli_option options_watch[] = {
@@ -85,13 +86,14 @@ const struct cli_command cli_commands[] = {
 	{"ports", NULL, "", 0, 0, NULL, true, "ports with link, address and counters", NULL, ports_run},
 	{"routes", "lookup", "ADDRESS", 1, 1, options_lookup, true, "which route a packet to ADDRESS takes",
 	 "Longest match, as the table in use answers it. The dataplane, asked in the agent's place, knows neither prefix "
-	 "nor gateway: it shows slot, type, port and MAC.", routes_lookup_run},
+	 "nor gateway: it shows slot, type, port and MAC. Exits with 1 when there is no route.", routes_lookup_run},
 	{"routes", "list", "", 0, 0, options_list, false, "best routes in address order", NULL, routes_list_run},
 	{"routes", "count", "", 0, 0, NULL, false, "number of routes by family and source", NULL, routes_count_run},
 	{"routes", "add", "ROUTE...", 1, 1024, options_change, false, "add or replace a route of the operator",
-	 "ROUTE as in ip-route(8): PREFIX via GATEWAY [dev PORT] [vlan N] [svlan N] [weight N]; PREFIX dev PORT; "
-	 "PREFIX nexthop via GATEWAY ... nexthop via GATEWAY ...; blackhole, unreachable or prohibit PREFIX; with vrf N "
-	 "before the first next hop. Refused when the intent revision moved meanwhile.", routes_add_run},
+	 "ROUTE is written as for ip-route(8). PREFIX via GATEWAY [dev PORT] [vlan N] [svlan N] [weight N], or PREFIX dev "
+	 "PORT. Several next hops: each begins with the word nexthop. The words blackhole, unreachable or prohibit before "
+	 "PREFIX: no next hop. The words vrf N behind PREFIX: another routing table. Refused when somebody changed the "
+	 "intent meanwhile.", routes_add_run},
 	{"routes", "del", "PREFIX", 1, 1, options_del, false, "delete a route that an operator added", NULL,
 	 routes_del_run},
 	{"tables", "show", "", 0, 0, NULL, true, "the generation in use, its sections and memory", NULL, tables_show_run},

@@ -196,7 +196,7 @@ int config_show_run(struct cli *cli)
 	rc = client_get(cli, &reply, "/v1/config");
 	if (rc != CLI_OK)
 		return rc;
-	text = render_string(reply.body, "text", "");
+	text = render_string(reply.body, "text", "# not UTF-8\n");
 	path = render_string(reply.body, "path", CONFIG_PATH_DEFAULT);
 	if (effective)
 		rc = effective_print(cli, path, text);
@@ -225,6 +225,20 @@ static int reload_errors(const struct cli *cli, const json_t *body)
 	return rc;
 }
 
+static int reload_print(const struct cli *cli, const json_t *body)
+{
+	int rc = render_table(cli, columns_reload, DWCP_ARRAY_LEN(columns_reload),
+			      json_object_get(body, "sections"), "nothing changed");
+	s64 n_rejected = render_integer(body, "routes_rejected", 0);
+	char text[FORMAT_MAX];
+
+	if (n_rejected > 0)
+		cli_note(cli, "routes_rejected",
+			 "%s routes are not used: their gateway is on no port",
+			 format_count(n_rejected, text, sizeof(text)));
+	return rc;
+}
+
 int config_reload_run(struct cli *cli)
 {
 	struct client_req req = {.method = "POST", .path = "/v1/config/reload"};
@@ -240,8 +254,7 @@ int config_reload_run(struct cli *cli)
 	else if (cli->json)
 		rc = render_json(reply.body, false);
 	else
-		rc = render_table(cli, columns_reload, DWCP_ARRAY_LEN(columns_reload),
-				  json_object_get(reply.body, "sections"), "nothing changed");
+		rc = reload_print(cli, reply.body);
 	client_reply_fini(&reply);
 	return rc;
 }

@@ -33,7 +33,9 @@ static void detail_put(const json_t *row, FILE *out)
 	json_t *value;
 
 	json_object_foreach ((json_t *)row, key, value) {
-		if (strcmp(key, "unix_ns") == 0 || json_string_value(value) == name)
+		/* the dataplane's own clock is of use to programs only */
+		if (strcmp(key, "unix_ns") == 0 || strcmp(key, "time_ns") == 0 ||
+		    json_string_value(value) == name)
 			continue;
 		fprintf(out, "%s%s=", gap, key);
 		json_dumpf(value, out, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);

@@ -228,24 +228,34 @@ static u32 table_width(const struct table *t)
 	return width;
 }
 
-/* First the wrapped column shrinks, then columns go by rank. */
+/* Return: the highest rank that is still shown; 0 = nothing may go. */
+static u32 table_worst_rank(const struct table *t)
+{
+	u32 worst = 0;
+
+	for (u32 j = 0; j < t->n_columns; j++)
+		if (!t->hidden[j])
+			worst = DWCP_MAX(worst, t->columns[j].rank);
+	return worst;
+}
+
+/* First the wrapped column shrinks, then columns go by rank, those of one rank together. */
 static void table_fit(struct table *t, u32 columns)
 {
-	u32 last = t->n_columns - 1;
+	u32 last = t->n_columns - 1, over, worst;
 
 	while (columns && table_width(t) > columns) {
-		u32 over = table_width(t) - columns, worst = 0;
-
-		if (t->columns[last].wrap && t->width[last] >= WRAP_MIN + over) {
+		over = table_width(t) - columns;
+		if (t->columns[last].wrap && !t->hidden[last] &&
+		    t->width[last] >= WRAP_MIN + over) {
 			t->width[last] -= over;
 			return;
 		}
-		for (u32 j = 1; j < t->n_columns; j++)
-			if (!t->hidden[j] && t->columns[j].rank > t->columns[worst].rank)
-				worst = j;
-		if (t->columns[worst].rank == 0)
+		worst = table_worst_rank(t);
+		if (worst == 0)
 			return;
-		t->hidden[worst] = true;
+		for (u32 j = 0; j < t->n_columns; j++)
+			t->hidden[j] |= t->columns[j].rank == worst;
 	}
 }
 
@@ -265,19 +275,19 @@ static size_t wrap_cut(const char *text, u32 width)
 	return n;
 }
 
-static void wrap_put(const char *text, u32 indent, u32 width)
+void render_wrap(const char *text, u32 indent, u32 width, FILE *out)
 {
 	for (;;) {
 		size_t n = width ? wrap_cut(text, width) : strlen(text);
 
 		if (n == 0)
 			n = strlen(text);
-		printf("%.*s\n", (int)n, text);
+		fprintf(out, "%.*s\n", (int)n, text);
 		text += n;
 		text += strspn(text, " ");
 		if (!*text)
 			return;
-		printf("%*s", (int)indent, "");
+		fprintf(out, "%*s", (int)indent, "");
 	}
 }
 
@@ -339,7 +349,7 @@ static void table_print_row(const struct cli *cli, const struct table *t, size_t
 		if (t->hidden[j])
 			continue;
 		if (j == last && !column_is_right(&t->columns[j]) && !style) {
-			wrap_put(text, at, t->columns[j].wrap ? t->width[j] : 0);
+			render_wrap(text, at, t->columns[j].wrap ? t->width[j] : 0, stdout);
 			return;
 		}
 		cell_print(cli, t, j, text, style);
@@ -417,7 +427,7 @@ void render_fact(const struct cli *cli, const char *label, enum render_style sty
 		fclose(f);
 	}
 	printf("%-*s%s", LABEL_WIDTH, label, render_style_on(cli, style));
-	wrap_put(clean ? clean : "", LABEL_WIDTH, width);
+	render_wrap(clean ? clean : "", LABEL_WIDTH, width, stdout);
 	fputs(style ? render_style_off(cli) : "", stdout);
 	free(clean);
 	free(text);

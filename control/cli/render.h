@@ -49,6 +49,8 @@ int render_rows(const struct cli *cli, const struct render_column *columns, u32 
 /** render_fact() - "label  text", the text wrapped under itself. */
 void render_fact(const struct cli *cli, const char *label, enum render_style style, const char *fmt,
 		 ...) dwcp_printf(4, 5);
+/** render_wrap() - text in lines of at most @width (0 = one line), the second and on indented. */
+void render_wrap(const char *text, u32 indent, u32 width, FILE *out);
 /** render_style_on() - the escape sequence, or "" without colour. */
 const char *render_style_on(const struct cli *cli, enum render_style style);
 const char *render_style_off(const struct cli *cli);

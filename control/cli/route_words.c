@@ -225,19 +225,17 @@ static void via_path_put(const json_t *path, FILE *out)
 	const char *gateway = json_string_value(json_object_get(path, "gateway"));
 	const char *port = json_string_value(json_object_get(path, "port"));
 	json_int_t weight = json_integer_value(json_object_get(path, "weight"));
-	const json_t *resolved = json_object_get(path, "resolved");
 
 	fprintf(out, "%s%s", gateway ? "via " : "", gateway ? gateway : "");
 	fprintf(out, "%s%s%s", gateway && port ? " " : "", port ? "dev " : "", port ? port : "");
 	if (weight > 1)
 		fprintf(out, " weight %lld", (long long)weight);
-	if (json_is_false(resolved))
-		fprintf(out, " UNRESOLVED");
 }
 
 char *route_via_format(const json_t *route)
 {
 	const json_t *paths = json_object_get(route, "paths");
+	bool through = false;
 	char *text = NULL;
 	size_t len = 0, i;
 	json_t *path;
@@ -249,8 +247,12 @@ char *route_via_format(const json_t *route)
 		if (i)
 			fputs(", ", f);
 		via_path_put(path, f);
+		through |= json_is_string(json_object_get(path, "gateway"));
 	}
 	if (json_array_size(paths) == 0)
 		fputc('-', f);
+	/* what is on link has no one neighbour */
+	if (through && json_is_false(json_object_get(route, "resolved")))
+		fputs(" UNRESOLVED", f);
 	return fclose(f) == 0 ? text : NULL;
 }

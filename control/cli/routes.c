@@ -22,14 +22,25 @@ static const struct render_column columns_path[] = {
 
 static const struct render_column columns_count[] = {
 	{.key = "source", .header = "SOURCE"},
-	{.key = "routes", .header = "ROUTES", .kind = RENDER_COUNT},
+	{.key = "ip4", .header = "IPv4", .kind = RENDER_COUNT},
+	{.key = "ip6", .header = "IPv6", .kind = RENDER_COUNT},
+	{.key = "rejected", .header = "NOT USABLE", .kind = RENDER_COUNT},
 };
+
+static bool lookup_missed(const json_t *r)
+{
+	return strcmp(render_string(r, "type", ""), "no_route") == 0;
+}
 
 static void lookup_print(const struct cli *cli, const json_t *r)
 {
 	const json_t *paths = json_object_get(r, "paths");
 
 	render_fact(cli, "address", STYLE_BOLD, "%s", render_string(r, "address", "-"));
+	if (lookup_missed(r)) {
+		render_fact(cli, "route", STYLE_BAD, "none: packets are dropped as no_route");
+		return;
+	}
 	if (render_string(r, "prefix", NULL))
 		render_fact(cli, "prefix", STYLE_NONE, "%s", render_string(r, "prefix", "-"));
 	if (render_string(r, "source", NULL))
@@ -67,18 +78,26 @@ int routes_lookup_run(struct cli *cli)
 		rc = render_json(reply.body, false);
 	else
 		lookup_print(cli, reply.body);
+	if (rc == CLI_OK && lookup_missed(reply.body))
+		rc = CLI_FAILED;
 	client_reply_fini(&reply);
 	return rc;
 }
 
+/* Sources that have something to say, in the order in which they beat each other. */
 static json_t *count_rows(const json_t *by_source)
 {
-	json_t *rows = json_array(), *value;
+	json_t *rows = json_array(), *value, *row;
 	const char *source;
 
-	json_object_foreach ((json_t *)by_source, source, value)
-		json_array_append_new(rows,
-				      json_pack("{s:s, s:O}", "source", source, "routes", value));
+	json_object_foreach ((json_t *)by_source, source, value) {
+		if (!render_integer(value, "ip4", 0) && !render_integer(value, "ip6", 0) &&
+		    !render_integer(value, "rejected", 0))
+			continue;
+		row = json_copy(value);
+		json_object_set_new(row, "source", json_string(source));
+		json_array_append_new(rows, row);
+	}
 	return rows;
 }
 
@@ -95,8 +114,7 @@ int routes_count_run(struct cli *cli)
 		rc = render_json(reply.body, false);
 	} else {
 		rows = count_rows(json_object_get(reply.body, "by_source"));
-		printf("%s IPv4, %s IPv6 routes in the table; by source, also those that another "
-		       "source beats:\n\n",
+		printf("%s IPv4 and %s IPv6 routes in the table. By source, beaten ones too:\n\n",
 		       format_count(render_integer(reply.body, "ip4", 0), ip4, sizeof(ip4)),
 		       format_count(render_integer(reply.body, "ip6", 0), ip6, sizeof(ip6)));
 		rc = render_table(cli, columns_count, DWCP_ARRAY_LEN(columns_count), rows,

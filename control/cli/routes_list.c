@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * routes_list.c - `routes list`: page by page, IPv4 then IPv6. Pages are printed as they come, so that a million routes
- * take no more memory than one page.
+ * routes_list.c - `routes list`: page by page, in the agent's order. Pages are printed as they come, so that a million
+ * routes take no more memory than one page.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,18 +10,31 @@
 #include "render.h"
 #include "route_words.h"
 
-#define PAGE_ROUTES 1000 /* most at a time */
-#define FIRST_IP6   "::"
+#define PAGE_ROUTES 1000 /* the most that the agent gives at a time */
+
+/* Where the next page starts. */
+struct list_place {
+	char prefix[80]; /* "" = at the beginning */
+	u64 vrf;
+};
 
 struct list {
 	struct cli *cli;
-	const char *source;
-	char after
-		[80]; /* where the next page starts; "" = at the beginning, FIRST_IP6 = at that of IPv6 */
+	const char *family, *source; /* NULL = all */
+	struct list_place after;
 	u64 left; /* routes still wanted */
 	u64 printed;
 	bool opened; /* JSON: the list's head is out */
 };
+
+static void prefix_put(const json_t *row, FILE *out)
+{
+	s64 vrf = render_integer(row, "vrf", 0);
+
+	fputs(render_string(row, "prefix", "?"), out);
+	if (vrf)
+		fprintf(out, " vrf %lld", (long long)vrf);
+}
 
 static void via_put(const json_t *row, FILE *out)
 {
@@ -33,21 +46,35 @@ static void via_put(const json_t *row, FILE *out)
 
 /* Least widths, so that pages after the first line up with it. */
 static const struct render_column columns[] = {
-	{.key = "prefix", .header = "PREFIX", .min_width = 18},
+	{.header = "PREFIX", .format = prefix_put, .min_width = 18},
 	{.key = "source", .header = "SOURCE", .min_width = 9, .rank = 2},
 	{.key = "type", .header = "TYPE", .min_width = 11, .rank = 1},
 	{.header = "NEXT HOPS", .format = via_put, .wrap = true},
 };
 
-static int list_ask(struct list *l, u32 family, u64 n, struct client_reply *ret_reply)
+static int query_add(char *path, size_t len, int at, const char *name, const char *value)
 {
-	char after[256], source[128];
+	char escaped[256];
 
-	client_escape(strcmp(l->after, FIRST_IP6) == 0 ? "" : l->after, after, sizeof(after));
-	client_escape(l->source ? l->source : "", source, sizeof(source));
-	return client_get(l->cli, ret_reply, "/v1/routes?family=%u&limit=%llu%s%s%s%s", family,
-			  (unsigned long long)n, *after ? "&after=" : "", after,
-			  *source ? "&source=" : "", source);
+	if (!value || !*value || at < 0 || (size_t)at >= len)
+		return at;
+	return at + snprintf(path + at, len - (size_t)at, "&%s=%s", name,
+			     client_escape(value, escaped, sizeof(escaped)));
+}
+
+static int list_ask(struct list *l, struct client_reply *ret_reply)
+{
+	char path[1024], vrf[24] = "";
+	int at = snprintf(path, sizeof(path), "/v1/routes?limit=%llu",
+			  (unsigned long long)DWCP_MIN(l->left, (u64)PAGE_ROUTES));
+
+	if (l->after.vrf)
+		snprintf(vrf, sizeof(vrf), "%llu", (unsigned long long)l->after.vrf);
+	at = query_add(path, sizeof(path), at, "family", l->family);
+	at = query_add(path, sizeof(path), at, "source", l->source);
+	at = query_add(path, sizeof(path), at, "after", l->after.prefix);
+	query_add(path, sizeof(path), at, "vrf", vrf);
+	return client_get(l->cli, ret_reply, "%s", path);
 }
 
 static void page_print_json(struct list *l, const json_t *rows)
@@ -73,12 +100,22 @@ static int page_print(struct list *l, const json_t *rows)
 	return CLI_OK;
 }
 
-/* One page; l->after says where the next one starts, "" when there is none. */
-static int list_page(struct list *l, u32 family)
+/* A page may be empty and still say where to go on (a rare source in a full table), but it must get on. */
+static void list_advance(struct list *l, const json_t *body)
+{
+	struct list_place next = {.vrf = (u64)render_integer(body, "next_vrf", 0)};
+
+	snprintf(next.prefix, sizeof(next.prefix), "%s", render_string(body, "next", ""));
+	if (next.vrf == l->after.vrf && strcmp(next.prefix, l->after.prefix) == 0)
+		next.prefix[0] = 0;
+	l->after = next;
+}
+
+static int list_page(struct list *l)
 {
 	struct client_reply reply;
 	const json_t *rows;
-	int rc = list_ask(l, family, DWCP_MIN(l->left, (u64)PAGE_ROUTES), &reply);
+	int rc = list_ask(l, &reply);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -86,67 +123,48 @@ static int list_page(struct list *l, u32 family)
 	rc = page_print(l, rows);
 	l->printed += json_array_size(rows);
 	l->left -= DWCP_MIN(l->left, json_array_size(rows));
-	snprintf(l->after, sizeof(l->after), "%s", render_string(reply.body, "next", ""));
-	/* a page that is empty but promises another would never end */
-	if (json_array_size(rows) == 0)
-		l->after[0] = 0;
+	list_advance(l, reply.body);
 	client_reply_fini(&reply);
 	return rc;
 }
 
-static int list_family(struct list *l, u32 family)
-{
-	int rc;
-
-	do {
-		rc = list_page(l, family);
-	} while (rc == CLI_OK && l->left && l->after[0]);
-	return rc;
-}
-
-static int list_families(struct list *l)
-{
-	const char *family = args_value(l->cli, "family", 0);
-	bool v6 = strchr(l->after, ':') || (family && *family == '6');
-	int rc = CLI_OK;
-
-	if (!v6)
-		rc = list_family(l, 4);
-	if (rc != CLI_OK || (!v6 && (family || l->after[0])))
-		return rc;
-	if (l->left)
-		return list_family(l, 6);
-	snprintf(l->after, sizeof(l->after), FIRST_IP6);
-	return CLI_OK;
-}
-
 static void list_finish(struct list *l)
 {
-	json_t *next = l->after[0] ? json_string(l->after) : json_null();
+	json_t *next = l->after.prefix[0] ? json_string(l->after.prefix) : json_null();
+	const char *vrf = l->after.vrf ? " --vrf " : "";
 
 	if (l->cli->json) {
 		printf("%s],\n  \"next\": ", l->printed ? "\n  " : "");
 		json_dumpf(next, stdout, JSON_ENCODE_ANY);
-		printf("\n}\n");
+		printf(",\n  \"next_vrf\": %llu\n}\n", (unsigned long long)l->after.vrf);
 	} else if (l->printed == 0) {
 		printf("no routes\n");
-	} else if (l->after[0]) {
-		printf("more: --all, --limit N, or --after %s\n", l->after);
+	} else if (l->after.prefix[0]) {
+		printf("more: --all, --limit N, or --after %s%s", l->after.prefix, vrf);
+		if (*vrf)
+			printf("%llu", (unsigned long long)l->after.vrf);
+		putchar('\n');
 	}
 	json_decref(next);
 }
 
 int routes_list_run(struct cli *cli)
 {
-	struct list l = {.cli = cli, .source = args_value(cli, "source", 0)};
+	struct list l = {.cli = cli,
+			 .family = args_value(cli, "family", 0),
+			 .source = args_value(cli, "source", 0)};
 	const char *after = args_value(cli, "after", 0);
 	int rc = args_number(cli, "limit", 1, UINT32_MAX, args_flag(cli, "all") ? UINT64_MAX : 100,
 			     &l.left);
 
+	if (rc == CLI_OK)
+		rc = args_number(cli, "vrf", 0, UINT32_MAX, 0, &l.after.vrf);
 	if (rc != CLI_OK)
 		return rc;
-	snprintf(l.after, sizeof(l.after), "%s", after ? after : "");
-	rc = list_families(&l);
+	snprintf(l.after.prefix, sizeof(l.after.prefix), "%s", after ? after : "");
+	do {
+		rc = list_page(&l);
+	} while (rc == CLI_OK && l.left && l.after.prefix[0]);
 	/* a list broken off stays open, so that no program takes it for whole */
 	if (rc == CLI_OK)
 		list_finish(&l);

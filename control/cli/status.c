@@ -37,7 +37,9 @@ static void program_print(const struct cli *cli, const char *label, const json_t
 {
 	char up[FORMAT_MAX];
 
-	if (!json_is_object(p))
+	if (!json_is_object(p) && cli->socket_path)
+		render_fact(cli, label, STYLE_NONE, "not asked");
+	else if (!json_is_object(p))
 		render_fact(cli, label, STYLE_BAD, "no answer");
 	else
 		render_fact(cli, label, STYLE_NONE, "up %s, version %s, pid %lld",
@@ -69,7 +71,7 @@ static void generation_print(const struct cli *cli, const json_t *doc)
 	if (render_member(doc, "intent_revision"))
 		render_fact(cli, "revision", STYLE_NONE, "intent %lld, observation %lld",
 			    (long long)render_integer(doc, "intent_revision", 0),
-			    (long long)render_integer(doc, "agent.observation_revision", 0));
+			    (long long)render_integer(doc, "observation_revision", 0));
 }
 
 static void ports_print(const struct cli *cli, const json_t *doc)

@@ -219,7 +219,9 @@ static void generation_fill(struct status *s)
 	if (adopted)
 		json_object_set(g, "adopted_unix_ns", (json_t *)adopted);
 	json_object_set_new(s->doc, "generation", g);
-	if (number == 0)
+	/* the dataplane says that itself, among its warnings */
+	if (number == 0 && !s->dataplane &&
+	    json_is_true(render_member(s->agent, "dataplane.connected")))
 		problem_add(s, "no tables adopted yet: every packet is dropped");
 	else if (published > number)
 		problem_add(s, "the agent is at generation %lld, the dataplane still at %lld",
@@ -266,25 +268,53 @@ static void warnings_fill(struct status *s)
 		problem_add(s, "%s", error_text(w) ? error_text(w) : "?");
 }
 
-static void programs_fill(struct status *s)
+static void programs_judge(struct status *s)
 {
-	const json_t *any = s->agent ? s->agent : s->dataplane;
 	bool connected = json_is_true(render_member(s->agent, "dataplane.connected"));
-	const json_t *revision = render_member(any, "intent_revision");
 
-	json_object_set(s->doc, "node", json_object_get(any, "node"));
-	json_object_set(s->doc, "intent_revision", (json_t *)revision);
-	json_object_set_new(s->doc, "agent", s->agent ? json_incref(s->agent) : json_null());
-	json_object_set_new(s->doc, "dataplane",
-			    s->dataplane ? json_incref(s->dataplane) : json_null());
 	if (!s->agent && !s->cli->socket_path)
 		problem_add(s, "the agent does not answer: tables stay as they are");
 	if (!s->dataplane && !s->cli->socket_path)
 		problem_add(s, "the dataplane does not answer%s",
 			    connected ? ", but holds the agent's connection" : "");
-	else if (s->agent && !connected)
+	else if (s->agent && !connected && !s->dataplane)
 		problem_add(s, "the agent has no connection to the dataplane: tables stay as they "
 			       "are");
+}
+
+/* What the agent knows to be unfinished. */
+static void agent_judge(struct status *s)
+{
+	const json_t *restart = render_member(s->agent, "needs_restart");
+	s64 n_rejected = render_integer(s->agent, "routes.rejected", 0) +
+			 render_integer(s->agent, "routes.api_unusable", 0);
+	char text[FORMAT_MAX];
+	size_t i;
+	json_t *section;
+
+	if (n_rejected)
+		problem_add(s, "%s routes are not used: their gateway is on no port",
+			    format_count(n_rejected, text, sizeof(text)));
+	if (json_is_false(render_member(s->agent, "dataplane.same_config")))
+		problem_add(s, "the dataplane was started with another configuration than the "
+			       "agent's");
+	json_array_foreach ((json_t *)restart, i, section)
+		problem_add(s, "a restart is needed for the change of %s",
+			    json_string_value(section) ? json_string_value(section) : "?");
+}
+
+static void programs_fill(struct status *s)
+{
+	const json_t *any = s->agent ? s->agent : s->dataplane;
+
+	json_object_set(s->doc, "node", json_object_get(any, "node"));
+	json_object_set(s->doc, "intent_revision", json_object_get(any, "intent_revision"));
+	json_object_set(s->doc, "observation_revision",
+			json_object_get(any, "observation_revision"));
+	json_object_set_new(s->doc, "agent", s->agent ? json_incref(s->agent) : json_null());
+	json_object_set_new(s->doc, "dataplane",
+			    s->dataplane ? json_incref(s->dataplane) : json_null());
+	programs_judge(s);
 }
 
 static const char *status_health(const struct status *s)
@@ -310,6 +340,7 @@ static int status_build(struct status *s)
 	drops_fill(s);
 	accounting_fill(s);
 	refusal_fill(s);
+	agent_judge(s);
 	warnings_fill(s);
 	json_object_set_new(s->doc, "health", json_string(status_health(s)));
 	return CLI_OK;

@@ -26,7 +26,7 @@ static void stored_print(const struct cli *cli, const json_t *stored)
 {
 	char age[FORMAT_MAX];
 
-	if (json_is_object(stored))
+	if (render_integer(stored, "generation", 0))
 		render_fact(cli, "on disk", STYLE_NONE, "generation %lld, %s old",
 			    (long long)render_integer(stored, "generation", 0),
 			    format_span((u64)render_integer(stored, "age_s", 0), age, sizeof(age)));

@@ -105,6 +105,7 @@ static int build_routes(struct build *b)
 static int build_publish(struct build *b, u64 generation)
 {
 	struct manifest_cfg cfg = {.generation = generation,
+				   .ports_hash = b->cfg->ports_hash,
 				   .created_unix_ns = format_now_unix_ns()};
 	u64 start_ns = client_now_ns();
 	int rc;

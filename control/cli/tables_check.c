@@ -71,7 +71,7 @@ static int check_refused(const struct cli *cli, const char *path, const char *re
 			 "%s: refused: %s", path, reason);
 }
 
-/* --ports N, else as many as the configuration has, else as many as a next hop can name. */
+/* The configuration's ports, by name; else --ports N; else as many as a next hop can name. */
 static int check_limits(const struct cli *cli, struct generation_limits *ret_limits)
 {
 	struct config_errors errors = {0};
@@ -84,6 +84,7 @@ static int check_limits(const struct cli *cli, struct generation_limits *ret_lim
 			rc = errors_report(cli, &errors, "config_invalid", cli->config_path);
 		} else {
 			n_ports = cfg->n_ports;
+			ret_limits->ports_hash = cfg->ports_hash;
 			config_free(cfg);
 		}
 		config_errors_fini(&errors);
@@ -97,7 +98,7 @@ int tables_check_run(struct cli *cli)
 	const struct segment_set_cfg set_cfg = {.max_bytes = UINT64_MAX,
 						.max_segments = DWCP_MANIFEST_MAX_SEGMENTS};
 	const char *path = cli->args[0];
-	struct generation_limits limits;
+	struct generation_limits limits = {0};
 	char reason[GENERATION_REASON_MAX] = "";
 	struct generation *g = NULL;
 	struct segment_set *set;

@@ -4,7 +4,10 @@
  */
 #include <string.h>
 
-#include "cli.h"
+#include "render.h"
+
+#define USAGE_WIDTH  80
+#define USAGE_INDENT 23
 
 /* An optional value is shown as getopt_long(3) people know it: [=X]. */
 static void usage_option(const struct cli_option *o, FILE *out)
@@ -17,7 +20,8 @@ static void usage_option(const struct cli_option *o, FILE *out)
 		snprintf(left, sizeof(left), "--%s[=%s", o->name, o->arg + 1);
 	else
 		snprintf(left, sizeof(left), "--%s %s", o->name, o->arg);
-	fprintf(out, "  %-20s %s\n", left, o->help);
+	fprintf(out, "  %-20s ", left);
+	render_wrap(o->help, USAGE_INDENT, USAGE_WIDTH - USAGE_INDENT, out);
 }
 
 static void usage_options(const char *title, const struct cli_option *o, FILE *out)
@@ -55,7 +59,7 @@ static void usage_command(const struct cli_command *c, FILE *out)
 	fprintf(out, "usage: dwcp-cli %s%s\n\n%s\n", name, c->options ? " [options]" : "",
 		c->summary);
 	if (c->text)
-		fprintf(out, "%s\n", c->text);
+		render_wrap(c->text, 0, USAGE_WIDTH, out);
 	usage_options("options", c->options, out);
 }
 

@@ -22,13 +22,17 @@ static bool version_ask(struct cli *cli, enum client_peer peer, json_t *rows)
 {
 	struct client_req req = {.method = "GET", .path = "/v1/status", .timeout_ms = 2000};
 	struct client_reply reply;
-	const char *version, *state;
+	const char *version;
+	char state[128];
 	bool other;
 	int rc = client_send(cli, peer, &req, &reply);
 
 	if (rc < 0) {
-		state = rc == -EPROTO ? "answers, but not with version 1 of the API"
-				      : strerror(-rc);
+		if (rc == -EPROTO)
+			snprintf(state, sizeof(state),
+				 "answers, but not with version 1 of the API");
+		else
+			snprintf(state, sizeof(state), "not reachable: %s", strerror(-rc));
 		json_array_append_new(rows, json_pack("{s:s, s:n, s:s}", "program", programs[peer],
 						      "version", "state", state));
 		return rc == -EPROTO;
