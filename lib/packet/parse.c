@@ -231,6 +231,39 @@ dwcp_noinline u32 parse_packet_slow(const struct parse_cfg *cfg, const u8 *frame
 	return VERDICT_DROP(DROP_L2_ETHERTYPE);
 }
 
+/* Where the tags end, if there are one or two of them; else 0. */
+static u32 tags_bytes(const u8 *frame)
+{
+	if (!is_tag(be16_load(frame + 12)))
+		return 0;
+	return is_tag(be16_load(frame + 16)) ? 2 * VLAN_TAG_BYTES : VLAN_TAG_BYTES;
+}
+
+/* What parse_common() took for an untagged frame, said of the whole. */
+static void parse_shift(const u8 *frame, u32 tag_bytes, struct pkt *p)
+{
+	p->l3_offset = (u16)(p->l3_offset + tag_bytes);
+	p->l4_offset = (u16)(p->l4_offset + tag_bytes);
+	p->n_tags = (u8)(tag_bytes / VLAN_TAG_BYTES);
+	p->vlan = be16_load(frame + 10 + tag_bytes) & 0xfff;
+	p->svlan = tag_bytes > VLAN_TAG_BYTES ? be16_load(frame + 14) & 0xfff : 0;
+}
+
+dwcp_noinline u32 parse_packet_other(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
+				     u32 frame_len, struct pkt *ret_pkt)
+{
+	u32 tag_bytes;
+
+	if (seg_len < ETH_HDR_BYTES + 2 * VLAN_TAG_BYTES + IP4_HDR_BYTES + TCP_HDR_BYTES)
+		return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
+	tag_bytes = tags_bytes(frame);
+	if (!tag_bytes || !parse_mac_ok(cfg, frame) ||
+	    !parse_common(cfg, frame + tag_bytes, seg_len - tag_bytes, ret_pkt))
+		return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
+	parse_shift(frame, tag_bytes, ret_pkt);
+	return VERDICT_PASS;
+}
+
 u32 parse_packet(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, u32 frame_len,
 		 struct pkt *ret_pkt)
 {

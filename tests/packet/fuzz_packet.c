@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fuzz_packet.c - any bytes through parse, forward check, rewrite and parse again. Runs under libFuzzer, and over
- * the stored corpus in every test run (fuzz_replay.c).
+ * fuzz_packet.c - any bytes through parse, forward check, rewrite and parse again. Runs over the stored corpus in
+ * every test run (fuzz_replay.c), and under libFuzzer:
+ *
+ *     clang -g -O1 -D_GNU_SOURCE -march=x86-64-v2 -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
+ *         -fno-sanitize-recover=all -Iinclude tests/packet/fuzz_packet.c $(find lib/packet -name '*.c') -o fuzz
  *
  * Input: one byte of port and lengths, one of tags and headroom, then the frame. Frame and headroom lie in heap
  * blocks of exactly their size.
