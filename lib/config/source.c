@@ -242,7 +242,7 @@ static void include_path(struct expansion *x, char *path, u32 line)
 	if (rc) {
 		config_errors_add(x->errors, "%s:%u: @include \"%s\": %s", parent, line, path,
 				  rc == -EINVAL ? "expected a regular file" : strerror(-rc));
-		x->rc = -EINVAL;
+		x->rc = rc == -ENOMEM ? rc : -EINVAL;
 		return;
 	}
 	in.text = in.owned;
