@@ -14,7 +14,7 @@
 #include "hash.h"
 #include "manifest.h"
 
-#define MEMFD_SEALS   (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+#define SEALED	      (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 #define MEMFD_HUGE    (2u << 20)
 #define MFD_HUGE_2MB_ (21u << 26) /* MFD_HUGE_2MB; older headers lack it */
 
@@ -26,7 +26,7 @@ int memfd_check(int fd, u64 *ret_bytes, struct refusal *r)
 	/* First, because it asks no file system anything: fstat() of a file on a dead server may never return. */
 	seals = fcntl(fd, F_GET_SEALS);
 	GEN_REQUIRE(r, MEMFD_KIND, seals >= 0);
-	GEN_REQUIRE(r, MEMFD_SEALS, (seals & MEMFD_SEALS) == MEMFD_SEALS);
+	GEN_REQUIRE(r, MEMFD_SEALS, (seals & SEALED) == SEALED);
 	if (fstat(fd, &st) < 0)
 		return refusal_set_errno(r, "memfd_stat", errno);
 	*ret_bytes = (u64)st.st_size;
@@ -49,7 +49,7 @@ static int bytes_write(int fd, const void *bytes, size_t len)
 
 static int seal(int fd)
 {
-	return fcntl(fd, F_ADD_SEALS, MEMFD_SEALS | F_SEAL_SEAL) < 0 ? -errno : 0;
+	return fcntl(fd, F_ADD_SEALS, SEALED | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
 int memfd_seal(const char *name, const void *bytes, size_t len, size_t padded)

@@ -38,7 +38,7 @@ struct part *table_add(struct table *t, u16 section, u16 version, u32 element_by
 		.n_elements = n_elements,
 		.len = (u32)DWCP_ALIGN_UP(n_elements * element_bytes, (u64)DWCP_SEGMENT_ALIGN),
 	};
-	p->chunk_bytes = p->len > DWCP_SEGMENT_MAX_BYTES ? DWCP_SEGMENT_MAX_BYTES : p->len;
+	p->chunk_bytes = DWCP_MIN(p->len, DWCP_SEGMENT_MAX_BYTES);
 	p->bytes = calloc(1, p->len + 1);
 	assert_non_null(p->bytes);
 	return p;
@@ -66,16 +66,16 @@ void table_fini(struct table *t)
 
 static const struct dwcp_nexthop small_nexthops[] = {
 	{.type = DWCP_NEXTHOP_NONE},
-	{.type = DWCP_NEXTHOP_FORWARD, .port = 0, .forward = {MACS, {0}}, .id = 101},
+	{.type = DWCP_NEXTHOP_FORWARD, .port = 0, .forward = {MACS, .vlan = {0}}, .id = 101},
 	{.type = DWCP_NEXTHOP_FORWARD,
 	 .n_tags = 1,
 	 .port = 1,
-	 .forward = {MACS, {0x0081, 0x6400}},
+	 .forward = {MACS, .vlan = {0x0081, 0x6400}},
 	 .id = 102},
 	{.type = DWCP_NEXTHOP_FORWARD,
 	 .n_tags = 2,
 	 .port = 2,
-	 .forward = {MACS, {0xa888, 0x0100, 0x0081, 0x0200}},
+	 .forward = {MACS, .vlan = {0xa888, 0x0100, 0x0081, 0x0200}},
 	 .id = 103,
 	 .mtu = 1500},
 	{.type = DWCP_NEXTHOP_GROUP, .group = {.first_bucket = 0, .n_buckets = 4}, .id = 104},
@@ -114,37 +114,63 @@ static void small_nexthop(struct table *t)
 	}
 }
 
-/* Two levels below some direct entries; leaves repeat all slots. */
+/* An element that continues at `index`, with runs that begin at slice 0 and at these slices. */
+static u64 node_of(u64 where, u32 index, u32 slices)
+{
+	u64 runs = 1ull << 63;
+
+	for (u32 v = 1; v < 32; v++)
+		if (slices >> v & 1)
+			runs |= 1ull << (63 - v);
+	return runs | where | index;
+}
+
+#define IN_NODES(index, slices)	 node_of(0, index, slices)
+#define IN_LEAVES(index, slices) node_of(DWCP_FIB_LEAVES, index, slices)
+#define SLICE(v)		 (1u << (v))
+
+/* Two levels of nodes and more, contents of both kinds, and one that leads round to itself: safe, if pointless. */
 static void small_fib(struct table *t)
 {
-	const u32 n_slots = DWCP_ARRAY_LEN(small_nexthops), n_direct = 64 + 64 + 16, n_leaf = 24;
+	const u32 n_slots = DWCP_ARRAY_LEN(small_nexthops), n_direct = 64 + 32 + 16;
 	struct dwcp_fib_root *root;
-	struct dwcp_fib_node *node;
-	u32 *direct, *leaf;
+	u64 *direct, *node;
+	u32 *leaf;
 
 	root = (void *)table_add(t, DWCP_SECTION_FIB_ROOT, DWCP_FIB_VERSION, sizeof(*root), 3)
 		       ->bytes;
 	root[0] = (struct dwcp_fib_root){.vrf = 0, .family = 4, .direct_bits = 6, .direct_base = 0};
 	root[1] =
-		(struct dwcp_fib_root){.vrf = 0, .family = 6, .direct_bits = 6, .direct_base = 64};
+		(struct dwcp_fib_root){.vrf = 0, .family = 6, .direct_bits = 5, .direct_base = 64};
 	root[2] =
-		(struct dwcp_fib_root){.vrf = 7, .family = 4, .direct_bits = 4, .direct_base = 128};
-	direct = (void *)table_add(t, DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, sizeof(u32),
+		(struct dwcp_fib_root){.vrf = 7, .family = 4, .direct_bits = 4, .direct_base = 96};
+	direct = (void *)table_add(t, DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, sizeof(u64),
 				   n_direct)
 			 ->bytes;
+	node = (void *)table_add(t, DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, sizeof(u64),
+				 SMALL_N_NODE)
+		       ->bytes;
+	leaf = (void *)table_add(t, DWCP_SECTION_FIB_LEAF, DWCP_FIB_VERSION, sizeof(u32),
+				 SMALL_N_LEAF)
+		       ->bytes;
 	for (u32 i = 0; i < n_direct; i++)
-		direct[i] = i % 23 == 5 ? DWCP_FIB_NODE | i % 3 : i % n_slots;
-	node = (void *)table_add(t, DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, sizeof(*node), 6)
-		       ->bytes;
-	node[0] = (struct dwcp_fib_node){1ull << 3 | 1ull << 60, 1ull << 10 | 1ull << 63, 3, 0, 0};
-	node[1] = (struct dwcp_fib_node){0, 0xaaaaaaaaaaaaaaaaull & 0xffff, 0, 3, 0};
-	node[2] = (struct dwcp_fib_node){1ull << 63, 0, 5, 12, 0};
-	node[3] = (struct dwcp_fib_node){1ull << 0, 1ull << 32, 5, 13, 0};
-	node[4] = (struct dwcp_fib_node){0, 0xff00, 0, 15, 0};
-	node[5] = (struct dwcp_fib_node){0, 0, 0, 23, 0};
-	leaf = (void *)table_add(t, DWCP_SECTION_FIB_LEAF, DWCP_FIB_VERSION, sizeof(u32), n_leaf)
-		       ->bytes;
-	for (u32 i = 0; i < n_leaf; i++)
+		direct[i] = i % n_slots;
+	for (u32 i = 5; i < n_direct; i += 23)
+		direct[i] = IN_NODES(1, SLICE(3) | SLICE(4) | SLICE(30) | SLICE(31));
+	direct[63] = IN_LEAVES(1, SLICE(31));
+	direct[95] = IN_LEAVES(SMALL_N_LEAF - 32, UINT32_MAX);
+	direct[111] = IN_NODES(SMALL_N_NODE - 1, 0);
+	node[1] = 4;
+	node[2] = IN_LEAVES(3, SLICE(1) | SLICE(15) | SLICE(16));
+	node[3] = 10;
+	node[4] = IN_NODES(6, SLICE(8));
+	node[5] = IN_NODES(8, SLICE(1) | SLICE(2));
+	node[6] = 9;
+	node[7] = IN_LEAVES(7, SLICE(20));
+	node[8] = 1;
+	node[9] = IN_NODES(8, SLICE(1) | SLICE(2)); /* itself */
+	node[10] = 8;
+	for (u32 i = 0; i < SMALL_N_LEAF; i++)
 		leaf[i] = (i * 7 + 1) % n_slots;
 }
 
@@ -157,8 +183,8 @@ void table_init_small(struct table *t)
 
 void table_init_fib(struct table *t, const struct fib_builder *b, u32 chunk_bytes)
 {
-	static const u32 element[] = {sizeof(struct dwcp_fib_root), 4, sizeof(struct dwcp_fib_node),
-				      4};
+	static const u32 element[] = {sizeof(struct dwcp_fib_root), sizeof(u64), sizeof(u64),
+				      sizeof(u32)};
 
 	*t = (struct table){0};
 	for (u32 a = FIB_ROOT; a < FIB_N_ARRAYS; a++) {

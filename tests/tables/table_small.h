@@ -8,8 +8,13 @@
 
 #include <dwcp/util/generation.h>
 
-#define SMALL_N_PORTS 4
-#define SMALL_PORTS   0x1234567890abcdefull /* ports_hash */
+#define SMALL_N_PORTS	   4
+#define SMALL_N_NODE	   11
+#define SMALL_N_LEAF	   41
+#define SMALL_N_SEGMENTS   7
+#define SMALL_LEAF_SEGMENT 3
+#define SMALL_BYTES	   (SMALL_N_SEGMENTS * 4096)
+#define SMALL_PORTS	   0x1234567890abcdefull /* ports_hash */
 
 struct part {
 	u16 section, version;

@@ -63,7 +63,7 @@ static void seal_stage_open_close(void **state)
 							&desc[i],
 							1};
 	}
-	assert_int_equal(segment_set_staged_bytes(s), 7 * 4096);
+	assert_int_equal(segment_set_staged_bytes(s), SMALL_BYTES);
 	assert_int_equal(manifest_build(&cfg, sections, t.n_parts, &m), 0);
 	assert_null(manifest_check(m, m->bytes));
 	fd = manifest_seal(m);
@@ -72,12 +72,12 @@ static void seal_stage_open_close(void **state)
 	close(fd);
 	assert_int_equal(g->number, 42);
 	assert_int_equal(g->manifest->created_unix_ns, 7);
-	assert_int_equal(g->n_segments, 7);
-	assert_int_equal(g->n_new_segments, 7);
+	assert_int_equal(g->n_segments, t.n_parts);
+	assert_int_equal(g->n_new_segments, t.n_parts);
 	assert_int_equal(g->max_port, 3);
-	assert_int_equal(g->mapped_bytes, 7 * 4096);
+	assert_int_equal(g->mapped_bytes, SMALL_BYTES);
 	assert_int_equal(segment_set_staged_bytes(s), 0);
-	assert_int_equal(segment_set_mapped_bytes(s), 7 * 4096);
+	assert_int_equal(segment_set_mapped_bytes(s), SMALL_BYTES);
 	assert_non_null(g->ip4);
 	assert_non_null(g->ip6);
 	assert_int_equal(nexthop_by_id(g, 104), 4);
@@ -103,7 +103,8 @@ static void mapped_is_what_was_sealed(void **state)
 	table_init_small(&t);
 	sealed_init(&x, &t, 1);
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
-	assert_memory_equal(g->fib.leaf, table_part(&t, DWCP_SECTION_FIB_LEAF)->bytes, 24 * 4);
+	assert_memory_equal(g->fib.leaf, table_part(&t, DWCP_SECTION_FIB_LEAF)->bytes,
+			    SMALL_N_LEAF * 4);
 	assert_memory_equal(g->nexthop, table_part(&t, DWCP_SECTION_NEXTHOP)->bytes, 12 * 32);
 	assert_int_equal(g->n_bucket, 10);
 	assert_int_equal(g->n_nexthop_id, 16);
@@ -137,11 +138,11 @@ static void generations_share_segments(void **state)
 	assert_int_equal(sealed_open(s, &x, &small_limits, &a, reason), 0);
 	assert_int_equal(sealed_open(s, &y, &small_limits, &b, reason), 0);
 	assert_int_equal(b->n_new_segments, 1);
-	assert_int_equal(segment_set_bytes(s), 8 * 4096);
-	assert_int_equal(segment_set_ids(s, NULL, 0), 8);
-	assert_int_equal(segment_set_mapped_bytes(s), 14 * 4096);
+	assert_int_equal(segment_set_bytes(s), SMALL_BYTES + 4096);
+	assert_int_equal(segment_set_ids(s, NULL, 0), SMALL_N_SEGMENTS + 1);
+	assert_int_equal(segment_set_mapped_bytes(s), 2 * SMALL_BYTES);
 	generation_close(a);
-	assert_int_equal(segment_set_bytes(s), 7 * 4096);
+	assert_int_equal(segment_set_bytes(s), SMALL_BYTES);
 	assert_int_equal(b->fib.leaf[3], 2);
 	walk(b, SMALL_N_PORTS);
 	generation_close(b);
@@ -167,11 +168,11 @@ static void staged_again_outlives_close(void **state)
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
 	assert_int_equal(sealed_stage(s, &x, reason), 0);
 	generation_close(g);
-	assert_int_equal(segment_set_bytes(s), 7 * 4096);
-	assert_int_equal(segment_set_staged_bytes(s), 7 * 4096);
+	assert_int_equal(segment_set_bytes(s), SMALL_BYTES);
+	assert_int_equal(segment_set_staged_bytes(s), SMALL_BYTES);
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
 	segment_set_drop_staged(s);
-	assert_int_equal(segment_set_bytes(s), 7 * 4096);
+	assert_int_equal(segment_set_bytes(s), SMALL_BYTES);
 	generation_close(g);
 	assert_int_equal(sealed_stage(s, &x, reason), 0);
 	segment_set_drop_staged(s);
@@ -200,7 +201,7 @@ static void equal_bytes_in_two_sections(void **state)
 	memset(table_part(&t, DWCP_SECTION_FIB_LEAF)->bytes, 0, 4096);
 	sealed_init(&x, &t, 1);
 	desc.id = bytes_hash(bytes, sizeof(bytes));
-	assert_int_equal(segment_set_stage(s, &desc, dup(x.fds[3]), reason), 0);
+	assert_int_equal(segment_set_stage(s, &desc, dup(x.fds[SMALL_LEAF_SEGMENT]), reason), 0);
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
 	assert_int_equal(segment_set_ids(s, NULL, 0), 4);
 	walk(g, SMALL_N_PORTS);
@@ -248,8 +249,8 @@ static void optional_sections_may_be_absent_or_empty(void **state)
 	struct part *p;
 
 	table_add(&t, DWCP_SECTION_FIB_ROOT, DWCP_FIB_VERSION, 16, 0);
-	table_add(&t, DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, 4, 0);
-	table_add(&t, DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, 32, 0);
+	table_add(&t, DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, 8, 0);
+	table_add(&t, DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, 8, 0);
 	table_add(&t, DWCP_SECTION_FIB_LEAF, DWCP_FIB_VERSION, 4, 0);
 	p = table_add(&t, DWCP_SECTION_NEXTHOP, DWCP_NEXTHOP_VERSION, 32, 1);
 	assert_int_equal(p->len, 4096);
@@ -294,7 +295,7 @@ static void chunks_map_side_by_side(void **state)
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
 	fib_builder_view(b, &view);
 	assert_int_equal(g->fib.n_direct, view.n_direct);
-	assert_memory_equal(g->fib.direct, view.direct, view.n_direct * 4u);
+	assert_memory_equal(g->fib.direct, view.direct, view.n_direct * sizeof(*view.direct));
 	assert_memory_equal(g->fib.node, view.node, view.n_node * sizeof(*view.node));
 	assert_memory_equal(g->fib.leaf, view.leaf, view.n_leaf * 4u);
 	for (u32 i = 0; i < 100000; i++) {
@@ -373,7 +374,7 @@ static void locks_what_it_may(void **state)
 	before = locked_kb();
 	if (MLOCK_WORKS && old.rlim_cur >= 1 << 20) {
 		assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
-		assert_int_equal(locked_kb() - before, 28);
+		assert_int_equal(locked_kb() - before, SMALL_BYTES / 1024);
 		generation_close(g);
 		assert_int_equal(locked_kb(), before);
 	}
@@ -399,17 +400,17 @@ static void swaps_return_to_the_baseline(void **state)
 	for (u32 i = 0; i < 1000; i++) {
 		struct sealed x;
 
-		*(u32 *)part_at(table_part(&t, DWCP_SECTION_FIB_LEAF), i % 24) = i % 12;
-		*(u32 *)part_at(table_part(&t, DWCP_SECTION_FIB_DIRECT), 1) = i % 11;
+		*(u32 *)part_at(table_part(&t, DWCP_SECTION_FIB_LEAF), 0) = i % 12;
+		*(u64 *)part_at(table_part(&t, DWCP_SECTION_FIB_DIRECT), 1) = i % 11;
 		sealed_init(&x, &t, i + 1);
 		assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
 		segment_set_drop_staged(s);
 		sealed_fini(&x);
 		generation_close(old);
 		old = g;
-		assert_int_equal(segment_set_bytes(s), 7 * 4096);
+		assert_int_equal(segment_set_bytes(s), SMALL_BYTES);
 	}
-	assert_int_equal(count_maps(), maps + 7);
+	assert_int_equal(count_maps(), maps + SMALL_N_SEGMENTS);
 	generation_close(old);
 	assert_int_equal(count_maps(), maps);
 	assert_int_equal(count_fds(), fds);

@@ -12,8 +12,6 @@
 #include "lookup.h"
 #include "walk.h"
 
-#define MAX_PROBED 256 /* direct entries of one root; more are sampled */
-
 struct walker {
 	struct generation g; /* arrays point to exact copies */
 	u8 *ports;	     /* [n_ports] written to, as tx queues would be */
@@ -37,9 +35,9 @@ static void walker_init(struct walker *w, const struct generation *g, u32 n_port
 {
 	w->g = *g;
 	w->g.fib.root = exact(g->fib.root, g->fib.n_root * sizeof(*g->fib.root));
-	w->g.fib.direct = exact(g->fib.direct, g->fib.n_direct * sizeof(u32));
+	w->g.fib.direct = exact(g->fib.direct, g->fib.n_direct * sizeof(*g->fib.direct));
 	w->g.fib.node = exact(g->fib.node, g->fib.n_node * sizeof(*g->fib.node));
-	w->g.fib.leaf = exact(g->fib.leaf, g->fib.n_leaf * sizeof(u32));
+	w->g.fib.leaf = exact(g->fib.leaf, g->fib.n_leaf * sizeof(*g->fib.leaf));
 	w->g.nexthop = exact(g->nexthop, g->n_nexthop * sizeof(*g->nexthop));
 	w->g.bucket = exact(g->bucket, g->n_bucket * sizeof(u32));
 	w->g.nexthop_id = exact(g->nexthop_id, g->n_nexthop_id * sizeof(*g->nexthop_id));
@@ -120,66 +118,143 @@ static void walk_slot(struct walker *w, u32 slot)
 	walk_final(w, w->g.bucket[h->group.first_bucket + (UINT32_MAX & (n - 1))]);
 }
 
-static void walk_answers(struct walker *w, const u32 *slot, u32 n)
+typedef unsigned __int128 addr128; /* the address's first bit is the highest, for both families */
+
+#define BATCH 1024
+
+/* Addresses to be looked up, and what the arrays say by the format's definition. */
+struct batch {
+	struct walker *w;
+	const struct dwcp_fib_root *root;
+	addr128 addr[BATCH];
+	u32 want[BATCH];
+	u32 n;
+};
+
+static void batch_flush(struct batch *b)
 {
-	for (u32 i = 0; i < n; i++)
-		assert_true(slot[i] < w->g.n_nexthop);
+	struct fib_addr dst6[BATCH];
+	u32 dst4[BATCH], slot[BATCH], scalar[BATCH];
+
+	for (u32 i = 0; i < b->n; i++) {
+		dst4[i] = (u32)(b->addr[i] >> 96);
+		dst6[i] = (struct fib_addr){(u64)(b->addr[i] >> 64), (u64)b->addr[i]};
+	}
+	if (b->root->family == FIB_IP4) {
+		fib_lookup4(&b->w->g.fib, b->root, dst4, slot, b->n);
+		fib_lookup4_scalar(&b->w->g.fib, b->root, dst4, scalar, b->n);
+	} else {
+		fib_lookup6(&b->w->g.fib, b->root, dst6, slot, b->n);
+		fib_lookup6_scalar(&b->w->g.fib, b->root, dst6, scalar, b->n);
+	}
+	for (u32 i = 0; i < b->n; i++) {
+		assert_int_equal(slot[i], b->want[i]);
+		assert_int_equal(scalar[i], b->want[i]);
+		assert_true(slot[i] < b->w->g.n_nexthop);
+	}
+	b->n = 0;
 }
 
-/* All slices below one direct entry, each with all bits behind it clear and set. */
-static void walk_entry4(struct walker *w, const struct dwcp_fib_root *r, u32 entry)
+static void batch_add(struct batch *b, addr128 addr, u32 want)
 {
-	u32 base = entry << (32 - r->direct_bits);
-	u32 rest = r->direct_bits == 32 ? 0 : UINT32_MAX >> r->direct_bits;
-	u32 dst[128], scalar[128], slot[128];
-
-	for (u32 i = 0; i < 128; i++) {
-		u32 slice = i / 2 << 26 >> r->direct_bits;
-
-		dst[i] = base | (slice & rest) | (i & 1 ? (rest >> 6) : 0);
-	}
-	fib_lookup4_scalar(&w->g.fib, r, dst, scalar, 128);
-	fib_lookup4(&w->g.fib, r, dst, slot, 128);
-	assert_memory_equal(slot, scalar, sizeof(slot));
-	walk_answers(w, slot, 128);
+	b->addr[b->n] = addr;
+	b->want[b->n] = want;
+	if (++b->n == BATCH)
+		batch_flush(b);
 }
 
-static void walk_entry6(struct walker *w, const struct dwcp_fib_root *r, u32 entry)
+/* An element, and the address that leads to it. */
+struct visit {
+	addr128 addr;
+	u32 depth; /* bits decided */
+	u64 element;
+};
+
+struct tour {
+	struct batch b;
+	struct visit *todo; /* [n_node + 1] stack */
+	u32 n;
+	bool *seen; /* [n_node] */
+	u32 width;
+};
+
+/* Nothing is decided behind this: all bits clear and set. */
+static void probe(struct tour *t, addr128 addr, u32 depth, u32 slot)
 {
-	u64 base = (u64)entry << (64 - r->direct_bits), rest = UINT64_MAX >> r->direct_bits;
-	struct fib_addr dst[128];
-	u32 scalar[128], slot[128];
+	addr128 behind = depth < 128 ? ~(addr128)0 >> depth : 0;
 
-	for (u32 i = 0; i < 128; i++) {
-		u64 slice = (u64)i / 2 << 58 >> r->direct_bits;
+	batch_add(&t->b, addr, slot);
+	batch_add(&t->b, addr | behind, slot);
+}
 
-		dst[i].hi = base | (slice & rest) | (i & 1 ? (rest >> 6) : 0);
-		dst[i].lo = i & 1 ? UINT64_MAX : 0;
+static void tour_slice(struct tour *t, const struct visit *at, u32 slice)
+{
+	const struct fib_view *v = &t->b.w->g.fib;
+	u32 index = (u32)at->element & DWCP_FIB_INDEX, depth = at->depth + DWCP_FIB_STRIDE;
+	addr128 addr = at->addr |
+		       (depth <= 128 ? (addr128)slice << (128 - depth) : slice >> (depth - 128));
+	u64 e;
+
+	for (u32 below = 1; below <= slice; below++)
+		index += at->element >> (63 - below) & 1;
+	e = at->element & DWCP_FIB_LEAVES ? v->leaf[index] : v->node[index];
+	if (!dwcp_fib_is_node(e)) {
+		probe(t, addr, depth, (u32)e);
+		return;
 	}
-	fib_lookup6_scalar(&w->g.fib, r, dst, scalar, 128);
-	fib_lookup6(&w->g.fib, r, dst, slot, 128);
-	assert_memory_equal(slot, scalar, sizeof(slot));
-	walk_answers(w, slot, 128);
+	if (depth >= t->width) {
+		probe(t, addr, depth, 0); /* past the end of the address */
+		return;
+	}
+	if (t->seen[index])
+		return;
+	t->seen[index] = true;
+	t->todo[t->n++] = (struct visit){addr, depth, e};
+}
+
+static void tour_element(struct tour *t, struct visit at)
+{
+	if (!dwcp_fib_is_node(at.element)) {
+		probe(t, at.addr, at.depth, (u32)at.element);
+		return;
+	}
+	for (;;) {
+		/* slices whose last bits lie behind the address: those with these bits clear */
+		u32 end = at.depth + DWCP_FIB_STRIDE,
+		    step = end > t->width ? 1u << (end - t->width) : 1;
+
+		for (u32 slice = 0; slice < 1u << DWCP_FIB_STRIDE; slice += step)
+			tour_slice(t, &at, slice);
+		if (t->n == 0)
+			return;
+		at = t->todo[--t->n];
+	}
 }
 
 static void walk_root(struct walker *w, const struct dwcp_fib_root *r)
 {
-	u32 n, step;
+	struct tour *t;
+	u32 n;
 
 	if (r->family == 0)
 		return;
 	n = 1u << r->direct_bits;
-	step = n > MAX_PROBED ? n / MAX_PROBED + 1 : 1;
-	for (u32 i = 0; i < n; i += step) {
-		/* the last entry always: it is where an array ends */
-		u32 entry = i + step >= n ? n - 1 : i;
-
-		assert_true((u64)r->direct_base + entry < w->g.fib.n_direct);
-		if (r->family == FIB_IP4)
-			walk_entry4(w, r, entry);
-		else
-			walk_entry6(w, r, entry);
-	}
+	assert_true((u64)r->direct_base + n <= w->g.fib.n_direct);
+	t = calloc(1, sizeof(*t));
+	assert_non_null(t);
+	t->b.w = w;
+	t->b.root = r;
+	t->width = r->family == FIB_IP4 ? 32 : 128;
+	t->todo = calloc(w->g.fib.n_node + 1, sizeof(*t->todo));
+	t->seen = calloc(w->g.fib.n_node + 1, sizeof(*t->seen));
+	assert_true(t->todo && t->seen);
+	for (u32 i = 0; i < n; i++)
+		tour_element(t, (struct visit){(addr128)i << (128 - r->direct_bits), r->direct_bits,
+					       w->g.fib.direct[r->direct_base + i]});
+	batch_flush(&t->b);
+	free(t->todo);
+	free(t->seen);
+	free(t);
 }
 
 static void walk_ids(struct walker *w)

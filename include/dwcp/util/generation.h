@@ -23,7 +23,8 @@
  * @ret_desc: id, bytes, section; written on success.
  * Return: the fd (owned by the caller), or -errno.
  */
-int segment_seal(u16 section, const void *bytes, size_t len, bool huge, struct dwcp_segment_desc *ret_desc);
+int segment_seal(u16 section, const void *bytes, size_t len, bool huge,
+		 struct dwcp_segment_desc *ret_desc);
 
 /* One section to be written: its array is cut into chunk_bytes pieces by whoever calls. */
 struct manifest_section {
@@ -41,8 +42,8 @@ struct manifest_cfg {
 };
 
 /** manifest_build() - the manifest's bytes, heap, owned by the caller (free). Return: 0, -ENOMEM, -EINVAL, -E2BIG. */
-int manifest_build(const struct manifest_cfg *cfg, const struct manifest_section *sections, u32 n_sections,
-		   struct dwcp_manifest **ret_manifest);
+int manifest_build(const struct manifest_cfg *cfg, const struct manifest_section *sections,
+		   u32 n_sections, struct dwcp_manifest **ret_manifest);
 /** manifest_seal() - into a sealed memfd (exact size, not padded). Return: fd or -errno. */
 int manifest_seal(const struct dwcp_manifest *m);
 /**
@@ -59,10 +60,10 @@ const struct dwcp_segment_desc *manifest_segments(const struct dwcp_manifest *m)
 struct segment_set;
 
 struct segment_set_cfg {
-	u64 max_bytes;    /* of all segments held; beyond it staging is refused */
+	u64 max_bytes; /* of all segments held; beyond it staging is refused */
 	u32 max_segments;
-	bool lock;        /* mlock what gets mapped, where the limit allows it */
-	bool huge;        /* generation_load(): 2 MB segments into 2 MB pages, where there are some */
+	bool lock; /* mlock what gets mapped, where the limit allows it */
+	bool huge; /* generation_load(): 2 MB segments into 2 MB pages, where there are some */
 };
 
 struct segment_set *segment_set_create(const struct segment_set_cfg *cfg);
@@ -74,7 +75,8 @@ void segment_set_free(struct segment_set *s); /* generations must be closed */
  * @ret_reason: [GENERATION_REASON_MAX] written on failure.
  * Return: 0, -EINVAL (refused), -ENOSPC (cap), -errno.
  */
-int segment_set_stage(struct segment_set *s, const struct dwcp_segment_desc *desc, int fd, char *ret_reason);
+int segment_set_stage(struct segment_set *s, const struct dwcp_segment_desc *desc, int fd,
+		      char *ret_reason);
 bool segment_set_has(const struct segment_set *s, u64 id);
 /** segment_set_ids() - ids of all held segments. Return: how many there are; at most cap are written. */
 u32 segment_set_ids(const struct segment_set *s, u64 *ret_ids, u32 cap);
@@ -97,7 +99,7 @@ struct generation {
 
 	u64 number;
 	const struct dwcp_manifest *manifest; /* owned copy */
-	int manifest_fd;                      /* sealed; for the fd store; -1 when opened from memory */
+	int manifest_fd; /* sealed; for the fd store; -1 when opened from memory */
 	u64 mapped_bytes;
 	u32 n_segments, n_new_segments;
 	struct segment_set *set;
@@ -105,7 +107,7 @@ struct generation {
 };
 
 struct generation_limits {
-	u32 n_ports;    /* next hops may name ports below this */
+	u32 n_ports;	/* next hops may name ports below this */
 	u64 ports_hash; /* refuse a manifest made for other ports; 0 = don't compare */
 };
 
