@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* lookup.c - picks the lookup for this CPU when the program starts. */
+/*
+ * lookup.c - picks the lookup for this CPU when the program starts, and finds roots. Any thread.
+ *
+ * Later rows of the table are faster where they run: docs/decisions/0001-fib-format.md.
+ */
 #include <string.h>
 
 #include "lookup.h"
@@ -12,11 +16,24 @@ static bool always(void)
 static const struct fib_variant variants[] = {
 	{"scalar", fib_lookup4_scalar, fib_lookup6_scalar, always},
 #if defined(__x86_64__)
+	{"avx2", fib_lookup4_avx2, fib_lookup6_avx2, fib_avx2_supported},
 	{"avx512", fib_lookup4_avx512, fib_lookup6_avx512, fib_avx512_supported},
 #endif
 };
 
 static const struct fib_variant *chosen = &variants[0];
+
+/* Before main(), so that a lookup needs no test whether the choice was made. */
+__attribute__((constructor)) static void variant_choose(void)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+#endif
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(variants); i++) {
+		if (variants[i].supported())
+			chosen = &variants[i];
+	}
+}
 
 const struct fib_variant *fib_variant_at(unsigned int i)
 {

@@ -27,6 +27,9 @@ fib_lookup4_fn fib_lookup4_scalar;
 fib_lookup6_fn fib_lookup6_scalar;
 
 #if defined(__x86_64__)
+fib_lookup4_fn fib_lookup4_avx2;
+fib_lookup6_fn fib_lookup6_avx2;
+bool fib_avx2_supported(void);
 fib_lookup4_fn fib_lookup4_avx512;
 fib_lookup6_fn fib_lookup6_avx512;
 bool fib_avx512_supported(void);

@@ -12,7 +12,7 @@
  * main table of a router is asked most, so it grows earlier.
  */
 #define DIRECT_BITS4_SMALL 9
-#define DIRECT_BITS4_LARGE 14
+#define DIRECT_BITS4_LARGE 19
 #define DIRECT_BITS6_SMALL 8
 #define DIRECT_BITS6_LARGE 18
 #define LARGE_FROM_MAIN	   256
