@@ -79,3 +79,6 @@ lab_down() {
     fi
   done
 }
+
+# lab_listens NAMESPACE PORT: is a TCP server there?
+lab_listens() { lab_in "$1" ss -Hltn "sport = :$2" | grep -q .; }
