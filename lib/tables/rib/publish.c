@@ -20,11 +20,13 @@ struct section_spec_row {
 	u32 element_bytes;
 };
 
+#define FIB_ELEMENT(array) sizeof(*((struct fib_view *)0)->array)
+
 static const struct section_spec_row rows[RIB_N_SECTIONS] = {
-	[RIB_FIB_ROOT] = {DWCP_SECTION_FIB_ROOT, DWCP_FIB_VERSION, sizeof(struct dwcp_fib_root)},
-	[RIB_FIB_DIRECT] = {DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, sizeof(u32)},
-	[RIB_FIB_NODE] = {DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, sizeof(struct dwcp_fib_node)},
-	[RIB_FIB_LEAF] = {DWCP_SECTION_FIB_LEAF, DWCP_FIB_VERSION, sizeof(u32)},
+	[RIB_FIB_ROOT] = {DWCP_SECTION_FIB_ROOT, DWCP_FIB_VERSION, FIB_ELEMENT(root)},
+	[RIB_FIB_DIRECT] = {DWCP_SECTION_FIB_DIRECT, DWCP_FIB_VERSION, FIB_ELEMENT(direct)},
+	[RIB_FIB_NODE] = {DWCP_SECTION_FIB_NODE, DWCP_FIB_VERSION, FIB_ELEMENT(node)},
+	[RIB_FIB_LEAF] = {DWCP_SECTION_FIB_LEAF, DWCP_FIB_VERSION, FIB_ELEMENT(leaf)},
 	[RIB_NEXTHOP] = {DWCP_SECTION_NEXTHOP, DWCP_NEXTHOP_VERSION, sizeof(struct dwcp_nexthop)},
 	[RIB_BUCKET] = {DWCP_SECTION_NEXTHOP_BUCKET, DWCP_NEXTHOP_VERSION, sizeof(u32)},
 	[RIB_ID] = {DWCP_SECTION_NEXTHOP_ID, DWCP_NEXTHOP_VERSION, sizeof(struct dwcp_id_entry)},
