@@ -212,8 +212,10 @@ static void test_neighbours(void **state)
 		     "{ port = \"p1\"; address = \"10.0.0.2\"; mac = \"02:00:00:00:00:01\"; },\n"
 		     "{ port = \"p0\"; address = \"10.0.0.2\"; mac = \"02:00:00:00:00:01\"; vlan = "
 		     "7; },\n"
+		     "{ port = \"p0\"; address = \"10.0.0.2\"; mac = \"02:00:00:00:00:01\"; svlan "
+		     "= 7; },\n"
 		     "{ port = \"p0\"; address = \"10.0.0.2\"; mac = \"02:00:00:00:00:02\"; });",
-		     "t.conf:6: neighbours[3].address: expected one neighbour a port, VLAN and "
+		     "t.conf:7: neighbours[4].address: expected one neighbour a port, VLAN and "
 		     "address, got a second (the first is on line 3)",
 		     NULL);
 	l = text_load_ok(PORTS "neighbours = ({ port = \"p1\"; address = \"2001:DB8:0::2\"; mac = "

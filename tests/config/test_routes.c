@@ -316,7 +316,25 @@ static void test_duplicates(void **state)
 	config_errors_fini(&e);
 }
 
-/* ---- against another reading ---- */
+/* The same prefix in every vrf, out of order: what the set of prefixes must keep apart. */
+static void test_every_vrf(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	struct route_list l;
+	u32 vrf;
+
+	for (vrf = 65536; vrf--;)
+		fprintf(f, "10.0.0.0/8 vrf %u dev p0\n", vrf);
+	fclose(f);
+	l = list_ok(text);
+	assert_int_equal(l.n, 65536);
+	route_list_fini(&l);
+	free(text);
+}
+
+/* ---- against what was written ---- */
 
 struct expected {
 	struct fib_prefix prefix;
@@ -469,9 +487,9 @@ int main(void)
 		cmocka_unit_test(test_forms),	       cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_too_many_paths), cmocka_unit_test(test_many_errors),
-		cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_random),
-		cmocka_unit_test(test_large_file),     cmocka_unit_test(test_files),
-		cmocka_unit_test(test_no_config),
+		cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_every_vrf),
+		cmocka_unit_test(test_random),	       cmocka_unit_test(test_large_file),
+		cmocka_unit_test(test_files),	       cmocka_unit_test(test_no_config),
 	};
 
 	return cmocka_run_group_tests(tests, cfg_create, cfg_free);
