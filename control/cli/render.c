@@ -267,10 +267,10 @@ static size_t wrap_cut(const char *text, u32 width)
 
 	for (; text[n]; n++) {
 		columns += ((unsigned char)text[n] & 0xc0) != 0x80;
+		if (text[n] == ' ') /* may itself stand past the end */
+			cut = n;
 		if (columns > width)
 			return cut ? cut : n;
-		if (text[n] == ' ')
-			cut = n;
 	}
 	return n;
 }

@@ -87,7 +87,7 @@ test_check_refuses_damage() {
 	for at in 3 8 40 100 $((size - 100)); do
 		cp "$run/t.gen" "$run/damaged"
 		old=$(od -An -tu1 -j "$at" -N 1 "$run/damaged")
-		octal=$(printf '\\%03o' $(((old + 1) % 256)))
+		octal=$(printf '\\0%03o' $(((old + 1) % 256)))
 		printf '%b' "$octal" |
 			dd of="$run/damaged" bs=1 seek="$at" conv=notrunc status=none
 		want=1

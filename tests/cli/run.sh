@@ -67,7 +67,7 @@ case_run() {
 	run-dir-of-config | config-option-bad) ;;
 	*) config="--run-dir $run" ;;
 	esac
-	[ "$width" = - ] && unset COLUMNS || export COLUMNS="$width"
+	if [ "$width" = - ]; then unset COLUMNS; else export COLUMNS="$width"; fi
 	code=0
 	# shellcheck disable=SC2086 # words on purpose
 	timeout 30 "$cli" $config $words >"$run/out" 2>"$run/err" </dev/null || code=$?
