@@ -7,6 +7,13 @@
 
 #define LOG_LINE_MAX 1024
 
+static int log_fd = STDERR_FILENO;
+
+void log_to(int fd)
+{
+	log_fd = fd;
+}
+
 void log_event(const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX];
@@ -14,6 +21,8 @@ void log_event(const char *fmt, ...)
 	size_t len;
 	int n;
 
+	if (log_fd < 0)
+		return;
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);
@@ -26,6 +35,6 @@ void log_event(const char *fmt, ...)
 			line[i] = '?';
 	}
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
+	if (write(log_fd, line, len) < 0)
 		return; /* nobody reads: nothing to be done about it */
 }

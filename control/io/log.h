@@ -6,3 +6,5 @@
 
 /** log_event() - one line, written whole. Control characters in values become '?'. Thread: any. */
 void log_event(const char *fmt, ...) dwcp_printf(1, 2);
+/** log_to() - another descriptor than stderr's; -1 = nowhere. Before there are threads. */
+void log_to(int fd);

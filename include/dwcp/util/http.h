@@ -55,7 +55,7 @@ struct http_server_cfg {
 
 struct http_server;
 
-/** http_server_open() - Return: 0, -EADDRINUSE (another instance answers there), -EACCES, -errno. */
+/** http_server_open() - the program must ignore SIGPIPE. Return: 0, -EADDRINUSE (another instance answers there), -EACCES, -errno. */
 int http_server_open(struct event_base *base, const struct http_server_cfg *cfg,
 		     struct http_server **ret_server);
 void http_server_close(struct http_server *s); /* unlinks the socket */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_stats.c - the stats page as JSON: sums, quantiles, names, and pages that must not be believed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dwcp/abi/stats.h>
+#include <dwcp/util/http.h>
+
+#define N_WORKERS 3
+#define N_PORTS	  2
+
+static size_t page_bytes(void)
+{
+	return sizeof(struct dwcp_stats_hdr) + N_WORKERS * sizeof(struct dwcp_stats_worker) +
+	       N_PORTS * sizeof(struct dwcp_stats_port);
+}
+
+/* Exactly as long as it must be, so that ASan sees any read behind it. */
+static struct dwcp_stats_hdr *page_new(void)
+{
+	struct dwcp_stats_hdr *h = aligned_alloc(DWCP_SHARED_LINE, page_bytes());
+
+	memset(h, 0, page_bytes());
+	h->magic = DWCP_STATS_MAGIC;
+	h->version = DWCP_STATS_VERSION;
+	h->header_bytes = sizeof(struct dwcp_stats_hdr);
+	h->worker_bytes = sizeof(struct dwcp_stats_worker);
+	h->port_bytes = sizeof(struct dwcp_stats_port);
+	h->n_workers = N_WORKERS;
+	h->n_ports = N_PORTS;
+	h->n_drop_reasons = DROP_N_REASONS;
+	h->n_stages = DWCP_STAGE_N;
+	h->tsc_hz = 2000000000;
+	return h;
+}
+
+static json_int_t int_of(const json_t *o, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(o, key)));
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void pages_are_checked(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new(), good = *h;
+
+	(void)state;
+	assert_null(stats_page_check(h, page_bytes()));
+	assert_non_null(stats_page_check(h, page_bytes() - 1));
+	assert_non_null(stats_page_check(h, sizeof(*h) - 1));
+	assert_non_null(stats_page_check(h, 0));
+#define BAD(field, value)                                                                          \
+	do {                                                                                       \
+		h->field = value;                                                                  \
+		assert_non_null(stats_page_check(h, page_bytes()));                                \
+		*h = good;                                                                         \
+	} while (0)
+	BAD(magic, 1);
+	BAD(version, DWCP_STATS_VERSION + 1);
+	BAD(header_bytes, sizeof(*h) - 8);
+	BAD(header_bytes, UINT32_MAX & ~7u);
+	BAD(worker_bytes, sizeof(struct dwcp_stats_worker) - 128);
+	BAD(worker_bytes, sizeof(struct dwcp_stats_worker) + 4);
+	BAD(worker_bytes, UINT32_MAX & ~7u);
+	BAD(port_bytes, 0);
+	BAD(n_workers, N_WORKERS + 1);
+	BAD(n_workers, UINT32_MAX);
+	BAD(n_ports, N_PORTS + 1);
+	BAD(n_ports, UINT32_MAX);
+	BAD(n_drop_reasons, DWCP_DROP_REASONS_MAX + 1);
+	BAD(n_stages, 17);
+	assert_null(stats_page_check(h, page_bytes()));
+	free(h);
+}
+
+static void ports_are_sums_over_workers(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_port *p = dwcp_stats_port_at(h, 1);
+	json_t *list, *o;
+
+	(void)state;
+	memcpy(p->name, "uplink", 7);
+	memset(p->device, 'd', sizeof(p->device)); /* no end: must be cut, not overrun */
+	p->up = 1;
+	p->speed_mbps = 100000;
+	p->mtu = 9000;
+	memcpy(p->mac, "\x02\x00\x5e\x10\x00\xff", 6);
+	p->hw_rx_missed = 9;
+	for (u32 i = 0; i < N_WORKERS; i++) {
+		dwcp_stats_worker_at(h, i)->port[1].rx_packets = 100 + i;
+		dwcp_stats_worker_at(h, i)->port[1].tx_bytes = 5;
+	}
+	list = stats_ports_json(h);
+	assert_int_equal(json_array_size(list), 2);
+	o = json_array_get(list, 1);
+	assert_string_equal(json_string_value(json_object_get(o, "name")), "uplink");
+	assert_int_equal(strlen(json_string_value(json_object_get(o, "device"))),
+			 sizeof(p->device) - 1);
+	assert_string_equal(json_string_value(json_object_get(o, "mac")), "02:00:5e:10:00:ff");
+	assert_true(json_is_true(json_object_get(o, "up")));
+	assert_int_equal(int_of(o, "speed_mbps"), 100000);
+	assert_int_equal(int_of(o, "mtu"), 9000);
+	assert_int_equal(int_of(o, "rx_packets"), 303);
+	assert_int_equal(int_of(o, "tx_bytes"), 15);
+	assert_int_equal(int_of(json_object_get(o, "hw"), "rx_missed"), 9);
+	assert_true(json_is_false(json_object_get(json_array_get(list, 0), "up")));
+	json_decref(list);
+	/* a name that is no text must not take the answer away */
+	memcpy(p->name, "a\xff\"\n", 5);
+	list = stats_ports_json(h);
+	o = json_array_get(list, 1);
+	assert_string_equal(json_string_value(json_object_get(o, "name")), "a?\"?");
+	json_decref(list);
+	free(h);
+}
+
+static void drops_have_names_and_a_total(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	json_t *o, *list, *row;
+
+	(void)state;
+	for (u32 i = 0; i < N_WORKERS; i++)
+		dwcp_stats_worker_at(h, i)->drop[DROP_IP4_TTL] = 7;
+	dwcp_stats_worker_at(h, 0)->drop[DROP_NO_ROUTE] = 1;
+	h->n_drop_reasons = DROP_N_REASONS + 1; /* of a newer dataplane */
+	dwcp_stats_worker_at(h, 2)->drop[DROP_N_REASONS] = 2;
+	o = stats_drops_json(h);
+	list = json_object_get(o, "drops");
+	assert_int_equal(int_of(o, "total"), 24);
+	assert_int_equal(json_array_size(list), DROP_N_REASONS + 1);
+	row = json_array_get(list, DROP_IP4_TTL);
+	assert_string_equal(json_string_value(json_object_get(row, "reason")), "ip4_ttl");
+	assert_string_equal(json_string_value(json_object_get(row, "text")), "TTL ran out");
+	assert_int_equal(int_of(row, "packets"), 21);
+	row = json_array_get(list, DROP_N_REASONS);
+	assert_int_equal(int_of(row, "packets"), 2);
+	assert_memory_equal(json_string_value(json_object_get(row, "reason")), "reason_", 7);
+	json_decref(o);
+	free(h);
+}
+
+/* Where a value lies between the floor of its bucket and the next one, the answer is the next one. */
+static void quantiles_bound_the_samples(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_worker *w = dwcp_stats_worker_at(h, 0);
+	json_t *list, *o;
+
+	(void)state;
+	for (u64 v = 1; v <= 1000; v++)
+		w->latency.bucket[dwcp_hist_bucket(v * 100)]++;
+	w->gap.bucket[dwcp_hist_bucket(1000000)] = 1;
+	list = stats_workers_json(h);
+	assert_int_equal(json_array_size(list), N_WORKERS);
+	o = json_object_get(json_array_get(list, 0), "latency");
+	assert_int_equal(int_of(o, "samples"), 1000);
+	/* 2 GHz: 50,000 cycles are 25,000 ns; a bucket is an eighth of an octave */
+	assert_in_range(int_of(o, "p50_ns"), 25000, 25000 * 9 / 8);
+	assert_in_range(int_of(o, "p90_ns"), 45000, 45000 * 9 / 8);
+	assert_in_range(int_of(o, "p99_ns"), 49500, 49500 * 9 / 8);
+	assert_in_range(int_of(o, "p999_ns"), 49950, 49950 * 9 / 8);
+	assert_in_range(int_of(o, "max_ns"), 50000, 50000 * 9 / 8);
+	assert_true(int_of(o, "p50_ns") <= int_of(o, "p90_ns"));
+	o = json_object_get(json_array_get(list, 0), "gap"); /* in ns already */
+	assert_in_range(int_of(o, "max_ns"), 1000000, 1000000 * 9 / 8);
+	assert_in_range(int_of(o, "p50_ns"), 1000000, 1000000 * 9 / 8);
+	o = json_object_get(json_array_get(list, 1), "latency"); /* no samples */
+	assert_int_equal(int_of(o, "samples"), 0);
+	assert_int_equal(int_of(o, "p99_ns"), 0);
+	assert_int_equal(int_of(o, "max_ns"), 0);
+	json_decref(list);
+	/* the last bucket has no next one that a page could lie about */
+	w->latency.bucket[DWCP_STATS_N_BUCKETS - 1] = UINT64_MAX / 2;
+	h->tsc_hz = 0;
+	json_decref(stats_workers_json(h));
+	free(h);
+}
+
+static void stages_cost_cycles_a_packet(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_worker *w = dwcp_stats_worker_at(h, 1);
+	json_t *list, *o;
+
+	(void)state;
+	w->sampled_packets = 64;
+	w->stage_cycles[DWCP_STAGE_ROUTE] = 64 * 12 + 32;
+	w->sleeps = 4;
+	list = stats_workers_json(h);
+	o = json_array_get(list, 1);
+	assert_int_equal(int_of(o, "sleeps"), 4);
+	o = json_object_get(o, "stage_millicycles_per_packet");
+	assert_int_equal(json_object_size(o), DWCP_STAGE_N);
+	assert_int_equal(int_of(o, "route"), 12500);
+	assert_int_equal(int_of(o, "parse"), 0);
+	json_decref(list);
+	free(h);
+}
+
+static void accounting_balances(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	json_t *o;
+
+	(void)state;
+	dwcp_stats_worker_at(h, 0)->port[0].rx_packets = 100;
+	dwcp_stats_worker_at(h, 1)->port[1].tx_packets = 60;
+	dwcp_stats_worker_at(h, 1)->from_host = 3;
+	dwcp_stats_worker_at(h, 2)->originated = 2;
+	dwcp_stats_worker_at(h, 2)->to_host = 5;
+	dwcp_stats_worker_at(h, 0)->queued = 10;
+	dwcp_stats_worker_at(h, 0)->drop[0] = 30;
+	o = stats_accounting_json(h);
+	assert_int_equal(int_of(o, "rx"), 100);
+	assert_int_equal(int_of(o, "tx"), 60);
+	assert_int_equal(int_of(o, "from_host"), 3);
+	assert_int_equal(int_of(o, "originated"), 2);
+	assert_int_equal(int_of(o, "to_host"), 5);
+	assert_int_equal(int_of(o, "queued"), 10);
+	assert_int_equal(int_of(o, "dropped"), 30);
+	assert_int_equal(int_of(o, "difference"), 0);
+	json_decref(o);
+	dwcp_stats_worker_at(h, 0)->port[0].rx_packets = 99;
+	o = stats_accounting_json(h);
+	assert_int_equal(int_of(o, "difference"), -1);
+	json_decref(o);
+	free(h);
+}
+
+static void tables_tell_generation_and_store(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	json_t *o;
+
+	(void)state;
+	h->generation = 12;
+	h->mapped_bytes = 1 << 20;
+	o = stats_tables_json(h);
+	assert_int_equal(int_of(o, "generation"), 12);
+	assert_int_equal(int_of(o, "mapped_bytes"), 1 << 20);
+	assert_true(json_is_null(json_object_get(o, "stored")));
+	json_decref(o);
+	h->stored_generation = 11;
+	h->stored_unix_ns = 1000000000;
+	o = stats_tables_json(h);
+	assert_int_equal(int_of(json_object_get(o, "stored"), "generation"), 11);
+	assert_true(int_of(json_object_get(o, "stored"), "age_s") > 1000);
+	json_decref(o);
+	free(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_are_checked),
+		cmocka_unit_test(ports_are_sums_over_workers),
+		cmocka_unit_test(drops_have_names_and_a_total),
+		cmocka_unit_test(quantiles_bound_the_samples),
+		cmocka_unit_test(stages_cost_cycles_a_packet),
+		cmocka_unit_test(accounting_balances),
+		cmocka_unit_test(tables_tell_generation_and_store),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
