@@ -294,7 +294,9 @@ static void test_examples_load(void **state)
 	const char *root = getenv(ROOT_ENV);
 	struct config_errors e = {0};
 	struct dwcp_config *cfg = NULL;
+	struct route_list l = {0};
 	char path[1024];
+	u32 i;
 
 	if (!root) {
 		print_message("skipped: " ROOT_ENV " is not set\n");
@@ -304,7 +306,14 @@ static void test_examples_load(void **state)
 	if (config_load(path, &cfg, &e))
 		errors_show(&e);
 	assert_non_null(cfg);
-	assert_true(cfg->n_ports >= 2 && cfg->n_routes >= 1);
+	assert_true(cfg->n_ports >= 2 && cfg->n_routes >= 1 && cfg->n_route_files >= 1);
+	for (i = 0; i < cfg->n_route_files; i++) {
+		if (route_file_load(cfg->route_files[i].path, cfg, &l, &e))
+			errors_show(&e);
+		assert_int_equal(e.n, 0);
+		assert_true(l.n > 0);
+		route_list_fini(&l);
+	}
 	config_free(cfg);
 	config_errors_fini(&e);
 }
