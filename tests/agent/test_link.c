@@ -35,7 +35,7 @@ struct fixture {
 	u32 n_up, n_down, n_sent, n_adopted, n_refused;
 	u64 sent_bytes;
 	bool missing;
-	char down[96], refused[96];
+	char first_down[96], down[96], refused[96];
 	u64 adopted;
 };
 
@@ -52,7 +52,8 @@ static void on_down(void *arg, const char *reason, bool was_up)
 {
 	struct fixture *f = arg;
 
-	f->n_down++;
+	if (f->n_down++ == 0)
+		snprintf(f->first_down, sizeof(f->first_down), "%s", reason);
 	snprintf(f->down, sizeof(f->down), "%s", reason);
 	(void)was_up;
 }
@@ -139,16 +140,9 @@ static void connect_up(struct fixture *f)
 
 static struct rib *rib_with(u32 n_routes, u32 chunk_bytes)
 {
-	static const char text[] =
-		"ports = ({ name = \"p0\"; device = \"null\"; addresses = [\"10.0.0.1/16\"]; });\n"
-		"neighbours = ({ port = \"p0\"; address = \"10.0.0.2\"; mac = "
-		"\"02:00:00:00:00:02\"; });\n";
+	static const char text[] = "ports = ({ name = \"p0\"; device = \"null\"; "
+				   "addresses = [\"10.0.0.1/16\"]; });\n";
 	const struct rib_cfg cfg = {.chunk_bytes = chunk_bytes};
-	const struct path_cfg via = {.gateway = {.addr = {0, 0x0a000002},
-						 .family = FIB_IP4,
-						 .prefix_len = 32},
-				     .port_idx = UINT16_MAX,
-				     .weight = 1};
 	struct config_errors errors = {0};
 	struct dwcp_config *config;
 	struct rib *r = rib_create(&cfg);
@@ -156,12 +150,19 @@ static struct rib *rib_with(u32 n_routes, u32 chunk_bytes)
 	assert_int_equal(config_parse(text, strlen(text), "t", "/tmp", &config, &errors), 0);
 	assert_int_equal(rib_configure(r, config), 0);
 	for (u32 i = 0; i < n_routes; i++) {
-		struct route_cfg route = {.prefix = {.addr = {0, 0x20000000 + (i << 12)},
-						     .family = FIB_IP4,
-						     .len = 20},
-					  .type = ROUTE_UNICAST,
-					  .paths = &via,
-					  .n_paths = 1};
+		/* scattered over gateways, so that no two chunks have the same bytes */
+		const struct path_cfg via = {.gateway = {.addr = {0, 0x0a000002 + i * 2654435761u %
+											  5000},
+							 .family = FIB_IP4,
+							 .prefix_len = 32},
+					     .port_idx = UINT16_MAX,
+					     .weight = 1};
+		const struct route_cfg route = {.prefix = {.addr = {0, 0x20000000 + (i << 12)},
+							   .family = FIB_IP4,
+							   .len = 20},
+						.type = ROUTE_UNICAST,
+						.paths = &via,
+						.n_paths = 1};
 
 		assert_int_equal(rib_route_set(r, RIB_STATIC, &route), 0);
 	}
@@ -230,7 +231,7 @@ static void it_comes_back_after_a_restart(void **state)
 	begin = clock_ns();
 	peer_close(f.peer);
 	assert_true(turn_until(&f, &f.n_down, 1, 3000));
-	assert_string_equal(f.down, "closed_by_peer");
+	assert_string_equal(f.first_down, "closed_by_peer");
 	assert_null(link_pages(f.link)->stats);
 	f.peer = peer_new();
 	for (u32 i = 0; i < 3000 && peer_accept(f.peer, 1) != 0; i++)
