@@ -81,18 +81,24 @@ lab_gateway_frames() {
     jq -r '.nftables[] | select(.set) | .set.elem[]? | .elem | "\(.val) \(.counter.packets)"'
 }
 
+# router_exec COMMAND…: where the router's cables are, if it has any.
+router_exec() {
+  if [ -n "${LAB_ROUTER:-}" ]; then
+    lab_exec "$LAB_ROUTER" "$@"
+  fi
+  exec "$@"
+}
+
 router_start_dataplane() {
   local dir=$1
   mkdir -p "$dir/run" "$dir/state"
-  lab_exec "$LAB_ROUTER" "$BUILD/dataplane/dwcp-dataplane" --config "$dir/dwcp.conf" \
-    </dev/null >>"$dir/dataplane.log" 2>&1 &
+  router_exec "$BUILD/dataplane/dwcp-dataplane" --config "$dir/dwcp.conf" </dev/null >>"$dir/dataplane.log" 2>&1 &
   ROUTER_DATAPLANE_PID=$!
 }
 
 router_start_agent() {
   local dir=$1
-  lab_exec "$LAB_ROUTER" "$BUILD/control/dwcp-agent" --config "$dir/dwcp.conf" \
-    </dev/null >>"$dir/agent.log" 2>&1 &
+  router_exec "$BUILD/control/dwcp-agent" --config "$dir/dwcp.conf" </dev/null >>"$dir/agent.log" 2>&1 &
   ROUTER_AGENT_PID=$!
 }
 
