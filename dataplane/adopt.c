@@ -303,6 +303,9 @@ static json_t *adopt_row_json(const struct adopt_row *r)
 			    json_integer((json_int_t)us_between(r->received_ns, r->validated_ns)));
 	json_object_set_new(o, "quiesce_us",
 			    json_integer((json_int_t)us_between(r->swapped_ns, r->quiescent_ns)));
+	/* CLOCK_MONOTONIC: the old tables were in use until quiescent_ns, the new ones from swapped_ns */
+	json_object_set_new(o, "swapped_ns", json_integer((json_int_t)r->swapped_ns));
+	json_object_set_new(o, "quiescent_ns", json_integer((json_int_t)r->quiescent_ns));
 	json_object_set_new(o, "segments", json_integer(r->n_segments));
 	json_object_set_new(o, "new_segments", json_integer(r->n_new_segments));
 	json_object_set_new(o, "mapped_bytes", json_integer((json_int_t)r->mapped_bytes));

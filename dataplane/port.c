@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
@@ -39,16 +41,30 @@ u32 ports_need_mbufs(const struct dwcp_config *cfg)
 	return n + workers * (BURST_MAX + MBUF_CACHE_MAX);
 }
 
-static bool args_have(const char *args, const char *key)
+/* The value of a device argument. Return: false when it isn't there or does not fit. */
+static bool args_get(const char *args, const char *key, char *ret_value, size_t len)
 {
-	size_t len = strlen(key);
+	size_t key_len = strlen(key), n;
 
 	for (const char *s = args; s; s = strchr(s, ',')) {
 		s += *s == ',';
-		if (strncmp(s, key, len) == 0 && s[len] == '=')
-			return true;
+		if (strncmp(s, key, key_len) != 0 || s[key_len] != '=')
+			continue;
+		n = strcspn(s + key_len + 1, ",");
+		if (n >= len)
+			return false;
+		memcpy(ret_value, s + key_len + 1, n);
+		ret_value[n] = 0;
+		return true;
 	}
 	return false;
+}
+
+static bool args_have(const char *args, const char *key)
+{
+	char value[256];
+
+	return args_get(args, key, value, sizeof(value));
 }
 
 /*
@@ -72,6 +88,26 @@ static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p,
 		snprintf(buf + at, len - (size_t)at, ",framecnt=%u", p->rx_ring);
 }
 
+/* The driver does not remove the socket of a memif server that was killed, and can't bind over it. */
+static void memif_remove_stale(const struct port_cfg *p)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char role[16] = "";
+	int fd;
+
+	if (!args_get(p->args, "socket", addr.sun_path, sizeof(addr.sun_path)))
+		return;
+	args_get(p->args, "role", role, sizeof(role));
+	if (strcmp(role, "server") != 0 && strcmp(role, "master") != 0)
+		return;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 && errno == ECONNREFUSED)
+		unlink(addr.sun_path);
+	close(fd);
+}
+
 static int port_probe(struct dataplane *dp, struct port *port)
 {
 	const struct port_cfg *p = port->cfg;
@@ -91,6 +127,8 @@ static int port_probe(struct dataplane *dp, struct port *port)
 	snprintf(args, sizeof(args), "%s", p->args);
 	if (strcmp(p->device, "af_packet") == 0)
 		af_packet_args(dp, p, args, sizeof(args));
+	if (strcmp(p->device, "memif") == 0)
+		memif_remove_stale(p);
 	err = rte_eal_hotplug_add("vdev", port->vdev_name, args);
 	if (err == 0 && rte_eth_dev_get_port_by_name(port->vdev_name, &port->id) == 0)
 		return 0;

@@ -172,6 +172,12 @@ void proc_start(struct lab *lab, struct proc *p, const char *name, const char *c
 	close(fd);
 }
 
+void proc_signal(const struct proc *p, int sig)
+{
+	if (p->pid > 0)
+		kill(p->pid, sig);
+}
+
 void proc_hurry(const struct proc *p)
 {
 	setpriority(PRIO_PROCESS, (id_t)p->pid, -20);
@@ -337,23 +343,38 @@ static int api_connect(const struct lab *lab, const char *socket_name)
 	return -1;
 }
 
-json_t *api_get(const struct lab *lab, const char *socket_name, const char *path)
+json_t *api_call(const struct lab *lab, const char *socket_name, const char *method,
+		 const char *path, s64 if_match, const char *body, int *ret_status)
 {
 	static char buf[1 << 20];
 	int fd = api_connect(lab, socket_name);
 	size_t len = 0;
-	char *body;
+	char *end;
 	ssize_t n;
 
+	*ret_status = 0;
 	if (fd < 0)
 		return NULL;
-	dprintf(fd, "GET %s HTTP/1.1\r\nHost: dwcp\r\nConnection: close\r\n\r\n", path);
+	dprintf(fd, "%s %s HTTP/1.1\r\nHost: dwcp\r\nConnection: close\r\nContent-Length: %zu\r\n",
+		method, path, body ? strlen(body) : 0);
+	if (if_match >= 0)
+		dprintf(fd, "If-Match: \"%ld\"\r\n", (long)if_match);
+	dprintf(fd, "\r\n%s", body ? body : "");
 	while (len < sizeof(buf) - 1 && (n = recv(fd, buf + len, sizeof(buf) - 1 - len, 0)) > 0)
 		len += (size_t)n;
 	close(fd);
 	buf[len] = 0;
-	body = strstr(buf, "\r\n\r\n");
-	return body ? json_loads(body + 4, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+	if (len > 12 && strncmp(buf, "HTTP/1.1 ", 9) == 0)
+		*ret_status = (int)strtol(buf + 9, NULL, 10);
+	end = strstr(buf, "\r\n\r\n");
+	return end ? json_loads(end + 4, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+}
+
+json_t *api_get(const struct lab *lab, const char *socket_name, const char *path)
+{
+	int status;
+
+	return api_call(lab, socket_name, "GET", path, -1, NULL, &status);
 }
 
 json_int_t json_at(const json_t *o, const char *a, const char *b)

@@ -41,6 +41,7 @@ const char *program(const char *name);
 void proc_start(struct lab *lab, struct proc *p, const char *name, const char *const *argv);
 /** proc_run() - start, wait, return the exit status (128 + signal when killed, -1 on timeout: killed). */
 int proc_run(struct lab *lab, const char *name, u32 timeout_ms, const char *const *argv);
+void proc_signal(const struct proc *p, int sig);
 /** proc_hurry() - highest nice level, where we may: other work of the machine must not look like loss. */
 void proc_hurry(const struct proc *p);
 bool proc_alive(struct proc *p);
@@ -58,6 +59,12 @@ u32 proc_n_fds(const struct proc *p);
 
 /** api_get() - GET over a unix socket of the lab ("dataplane.sock", "agent.sock"). NULL when nobody answers. */
 json_t *api_get(const struct lab *lab, const char *socket, const char *path);
+/**
+ * api_call() - any method. @if_match: a revision, or -1. @body: JSON text or NULL. @ret_status: the HTTP status, 0 when
+ * nobody answers.
+ */
+json_t *api_call(const struct lab *lab, const char *socket, const char *method, const char *path,
+		 s64 if_match, const char *body, int *ret_status);
 json_int_t json_at(const json_t *o, const char *a,
 		   const char *b); /* o[a][b], or o[a] when b is NULL; -1 = not there */
 

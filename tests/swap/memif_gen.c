@@ -27,14 +27,15 @@
 
 #include "swap_probe.h"
 
-#define BURST	    32
-#define N_MBUFS	    32768
-#define RING	    4096
-#define BEHIND_MAX  256 /* packets; more means that we were away */
-#define MAX_TABLES  1024
-#define STAMP_MAGIC 0x64776370u
-#define SETTLE_NS   200000000u
-#define DRAIN_NS    300000000u
+#define BURST	      32
+#define N_MBUFS	      32768
+#define RING	      4096
+#define BEHIND_MAX    256 /* packets; more means that we were away */
+#define MAX_TABLES    1024
+#define STAMP_MAGIC   0x64776370u
+#define LINK_CHECK_NS 5000000u
+#define SETTLE_NS     200000000u
+#define DRAIN_NS      300000000u
 
 struct stamp {
 	u32 magic;
@@ -57,7 +58,7 @@ struct gen {
 	u64 accepted_bytes;
 	u32 k; /* unwrapped number of the table seen last */
 	struct table_seen table[MAX_TABLES];
-	u64 latency_max_ns;
+	u64 latency_max_ns, link_checked_ns;
 };
 
 static volatile sig_atomic_t stop;
@@ -154,13 +155,16 @@ static void gen_table(struct gen *g, const u8 *mac, const struct stamp *s, u64 n
 {
 	u32 index = g->probe[s->seq % SWAP_N_PROBES].index;
 	u32 k = (mac[5] + SWAP_N_NEXTHOPS - index % SWAP_N_NEXTHOPS) % SWAP_N_NEXTHOPS;
-	u32 ahead = (k + SWAP_N_NEXTHOPS - g->k % SWAP_N_NEXTHOPS) % SWAP_N_NEXTHOPS;
 	struct table_seen *t;
+	u32 ahead;
 
 	if (memcmp(mac, "\x02\x00\x00\x00\x01", 5) != 0 || mac[5] >= SWAP_N_NEXTHOPS) {
 		g->alien_nexthop++;
 		return;
 	}
+	if (g->received == 1)
+		g->k = k;
+	ahead = (k + SWAP_N_NEXTHOPS - g->k % SWAP_N_NEXTHOPS) % SWAP_N_NEXTHOPS;
 	if (ahead < SWAP_N_NEXTHOPS / 2 && g->k + ahead < MAX_TABLES)
 		g->k += ahead;
 	else if (g->k + ahead >= SWAP_N_NEXTHOPS)
@@ -208,6 +212,16 @@ static u32 gen_receive(struct gen *g)
 	return n;
 }
 
+/* A router that was restarted is a new server on the same socket: memif looks for it when asked for the link. */
+static void gen_reconnect(struct gen *g, u64 now)
+{
+	struct rte_eth_link link;
+
+	g->link_checked_ns = now;
+	rte_eth_link_get_nowait(g->tx_port, &link);
+	rte_eth_link_get_nowait(g->rx_port, &link);
+}
+
 static u64 gen_run(struct gen *g)
 {
 	u64 begin = now_ns(), end = begin + g->seconds * 1000000000u, base = begin, base_seq = 0,
@@ -230,6 +244,8 @@ static u64 gen_run(struct gen *g)
 			gen_send(g, (u32)DWCP_MIN(due - g->seq, (u64)BURST), now);
 		for (u32 i = 0; i < 4 && gen_receive(g); i++)
 			;
+		if (now - g->link_checked_ns > LINK_CHECK_NS)
+			gen_reconnect(g, now);
 	}
 	for (drained = now_ns(); now_ns() - drained < DRAIN_NS;)
 		gen_receive(g);
