@@ -338,17 +338,41 @@ static u8 bits_wanted(const struct trie_table *t)
 	return direct_bits_for(t->vrf, t->family, t->n_prefix);
 }
 
-struct copy {
-	struct trie *r;
-	struct trie_table *to;
+struct listed {
+	struct fib_prefix prefix;
+	u32 slot;
 };
 
-static int copy_prefix(void *arg, const struct fib_prefix *p, u32 slot)
-{
-	struct copy *c = arg;
-	struct fib_addr key = key_make(p->family, &p->addr);
+struct list {
+	struct listed *at;
+	u64 n;
+};
 
-	return table_set(c->r, c->to, &key, p->len, slot);
+static int list_add(void *arg, const struct fib_prefix *p, u32 slot)
+{
+	struct list *l = arg;
+
+	l->at[l->n++] = (struct listed){*p, slot};
+	return 0;
+}
+
+/* By way of a list: new nodes may move the block that the old ones are in. */
+static int table_copy(struct trie *r, const struct trie_table *from, struct trie_table *to)
+{
+	struct list l = {malloc(from->n_prefix * sizeof(*l.at)), 0};
+	int ret = 0;
+
+	if (!l.at)
+		return -ENOMEM;
+	trie_table_each(r, from, list_add, &l);
+	for (u64 i = 0; i < l.n && ret == 0; i++) {
+		const struct fib_prefix *p = &l.at[i].prefix;
+		struct fib_addr key = key_make(p->family, &p->addr);
+
+		ret = table_set(r, to, &key, p->len, l.at[i].slot);
+	}
+	free(l.at);
+	return ret;
 }
 
 /* All nodes of a table, from below the direct entries down. */
@@ -378,11 +402,10 @@ static void nodes_free(struct trie *r, struct trie_table *t)
 static int table_resize(struct trie *r, struct trie_table **t, u8 direct_bits)
 {
 	struct trie_table *to = table_create((*t)->vrf, (*t)->family, direct_bits);
-	struct copy c = {r, to};
 
 	if (!to)
 		return -ENOMEM;
-	if (trie_table_each(r, *t, copy_prefix, &c) != 0) {
+	if (table_copy(r, *t, to) != 0) {
 		nodes_free(r, to);
 		table_free(to);
 		return -ENOMEM;
@@ -421,7 +444,7 @@ int trie_set(struct trie *r, const struct fib_prefix *p, u32 slot)
 	struct fib_addr key;
 	int ret = prefix_check(p, &key);
 
-	if (ret != 0 || slot & DWCP_FIB_NODE)
+	if (ret != 0 || slot > DWCP_FIB_INDEX)
 		return -EINVAL;
 	t = table_get_or_create(r, p->vrf, p->family);
 	if (!t)

@@ -106,7 +106,7 @@ static u64 block4(struct fib_rng *rng)
 	do {
 		a = 1 + fib_rng_below(rng, 223);
 	} while (a == 10 || a == 127);
-	return (u64)a << 24 | fib_rng_below(rng, 256) << 16;
+	return (u64)a << 24 | (u64)fib_rng_below(rng, 256) << 16;
 }
 
 static u64 block6(struct fib_rng *rng)
@@ -125,9 +125,11 @@ static u64 block6(struct fib_rng *rng)
 static void blocks_divide(struct fib_rng *rng, const u64 *from, u32 n_from, u32 bits, u32 shift,
 			  u64 *ret, u32 n)
 {
-	for (u32 i = 0; i < n; i++)
-		ret[i] = from[fib_rng_below(rng, n_from)] | (u64)fib_rng_below(rng, 1u << bits)
-								    << shift;
+	for (u32 i = 0; i < n; i++) {
+		/* One draw a statement: operands have no order, and a seed must mean one table. */
+		ret[i] = from[fib_rng_below(rng, n_from)];
+		ret[i] |= (u64)fib_rng_below(rng, 1u << bits) << shift;
+	}
 }
 
 static void blocks_fill(struct fib_rng *rng, struct blocks *b)
@@ -145,14 +147,15 @@ static void blocks_fill(struct fib_rng *rng, struct blocks *b)
 static struct fib_prefix make4(struct fib_rng *rng, const struct blocks *b, u32 len)
 {
 	struct fib_prefix p = {.family = FIB_IP4, .len = len};
+	u32 low = (u32)fib_rng_next(rng);
 	u64 a;
 
 	if (len > 20)
-		a = b->v4_20[fib_rng_below(rng, N4_20)] | fib_rng_below(rng, 1u << 12);
+		a = b->v4_20[fib_rng_below(rng, N4_20)] | low >> 20;
 	else if (len > 18)
-		a = b->v4_18[fib_rng_below(rng, N4_18)] | fib_rng_below(rng, 1u << 14);
+		a = b->v4_18[fib_rng_below(rng, N4_18)] | low >> 18;
 	else
-		a = b->v4_16[fib_rng_below(rng, N4_16)] | fib_rng_below(rng, 1u << 16);
+		a = b->v4_16[fib_rng_below(rng, N4_16)] | low >> 16;
 	p.addr.lo = len ? a & ~0u << (32 - len) : 0;
 	return p;
 }
@@ -360,9 +363,10 @@ void fib_synth_free(struct fib_synth *s)
 
 struct fib_addr fib_synth_addr(const struct fib_prefix *p, struct fib_rng *rng)
 {
-	struct fib_addr a = {fib_rng_next(rng), fib_rng_next(rng)};
-	struct fib_addr keep = a;
+	struct fib_addr a = {.hi = fib_rng_next(rng)}, keep;
 
+	a.lo = fib_rng_next(rng);
+	keep = a;
 	if (p->family == FIB_IP4) {
 		u32 mask = p->len ? ~0u << (32 - p->len) : 0;
 
