@@ -13,7 +13,8 @@
 #include "log.h"
 #include "store.h"
 
-#define RETIRE_POLL_US 500
+#define RETIRE_POLL_US	500
+#define NO_TABLE_EFFECT "packets are dropped (no_table) until an agent publishes"
 
 struct adopt {
 	struct dataplane *dp;
@@ -170,6 +171,16 @@ void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u
 	event_add(a->timer, &now);
 }
 
+/* What was kept is not good: it is in status like any other refusal. */
+static void adopt_restore_refused(struct adopt *a, const char *from, const char *reason,
+				  const char *effect)
+{
+	log_event("tables.restore from=%s refused='%s' effect='%s'", from, reason, effect);
+	a->last_refusal = (struct adopt_row){.refused = true, .unix_ns = clock_unix_ns()};
+	snprintf(a->last_refusal.reason, sizeof(a->last_refusal.reason), "restore: %s", reason);
+	dwcp_count(&dataplane_stats(a->dp)->refusals, 1);
+}
+
 static void adopt_restored(struct adopt *a, struct generation *g, const char *from)
 {
 	a->current = g;
@@ -200,8 +211,7 @@ int adopt_restore(struct dataplane *dp)
 		return 0;
 	}
 	if (err != -ENOENT)
-		log_event("tables.restore from=fd_store refused='%s' effect='trying the file'",
-			  reason);
+		adopt_restore_refused(a, "fd_store", reason, "trying the file");
 	reason[0] = 0;
 	err = generation_load(a->set, store_path(dp->store), &limits, &g, reason);
 	segment_set_drop_staged(a->set);
@@ -210,15 +220,12 @@ int adopt_restore(struct dataplane *dp)
 		store_adopted(dp->store, g, true);
 		return 0;
 	}
-	if (err == -ENOENT)
-		log_event("tables.restore from=%s state=none effect='packets are dropped "
-			  "(no_table) until an agent publishes'",
+	if (err == -ENOENT || err == -ENOTDIR)
+		log_event("tables.restore from=%s state=none effect='" NO_TABLE_EFFECT "'",
 			  store_path(dp->store));
 	else
-		log_event("tables.restore from=%s refused='%s' effect='packets are dropped "
-			  "(no_table) until an agent "
-			  "publishes'",
-			  store_path(dp->store), reason[0] ? reason : strerror(-err));
+		adopt_restore_refused(a, store_path(dp->store), reason[0] ? reason : strerror(-err),
+				      NO_TABLE_EFFECT);
 	return err;
 }
 

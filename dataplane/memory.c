@@ -130,13 +130,36 @@ static void eal_add_devices(struct eal_args *a, const struct dwcp_config *cfg)
 		eal_add(a, "--no-pci");
 }
 
+/* EAL names only the lcore; the operator wrote a CPU. */
+static int memory_check_cpus(const struct dwcp_config *cfg)
+{
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return 0;
+	for (u32 i = 0; i < cfg->dataplane.n_workers; i++) {
+		u16 cpu = cfg->dataplane.workers[i];
+
+		if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed))
+			continue;
+		log_event("memory.init error=no_such_cpu cpu=%u hint='dataplane.workers names CPUs "
+			  "that this process may run "
+			  "on: taskset -p %d'",
+			  cpu, getpid());
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int memory_init(struct dataplane *dp, const char *program)
 {
 	const struct dwcp_config *cfg = dp->cfg;
 	struct eal_args a = {0};
 	u32 mb = memory_mb_needed(cfg);
-	int ret;
+	int ret = memory_check_cpus(cfg);
 
+	if (ret)
+		return ret;
 	dp->huge = memory_use_huge(dp, mb);
 	eal_add(&a, "%s", program);
 	eal_add_lcores(&a, cfg);

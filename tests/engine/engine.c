@@ -78,13 +78,12 @@ void engine_close(struct engine *e)
 	rte_eal_cleanup();
 }
 
-void engine_publish(struct engine *e)
+void engine_stage_and_open(struct engine *e)
 {
 	struct manifest_cfg cfg = {.generation = ++e->number, .ports_hash = e->cfg->ports_hash};
 	struct generation_limits limits = {.n_ports = e->cfg->n_ports,
 					   .ports_hash = e->cfg->ports_hash};
 	const struct table_image *image = NULL;
-	struct generation *old = e->gen;
 	char reason[GENERATION_REASON_MAX] = "";
 	int err = rib_publish(e->rib, &cfg, &image);
 
@@ -100,6 +99,13 @@ void engine_publish(struct engine *e)
 	err = generation_open(e->set, image->manifest_fd, &limits, &e->gen, reason);
 	if (err)
 		die(reason, err);
+}
+
+void engine_publish(struct engine *e)
+{
+	struct generation *old = e->gen;
+
+	engine_stage_and_open(e);
 	e->dp.gen = e->gen;
 	generation_close(old);
 }

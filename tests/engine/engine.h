@@ -21,6 +21,8 @@ struct engine {
 /** engine_open() - once a process. @text: a configuration with ring ports. Aborts on failure. */
 void engine_open(struct engine *e, const char *text);
 void engine_close(struct engine *e);
+/** engine_stage_and_open() - a generation from the rib, open in e->gen and not yet in force; the old one stays open. */
+void engine_stage_and_open(struct engine *e);
 /** engine_publish() - a generation from the rib, mapped through seals and validation; the one before is closed. */
 void engine_publish(struct engine *e);
 /** engine_mbuf() - a packet whose first segment holds seg_len bytes, the rest of frame_len zeros behind it. */

@@ -198,6 +198,7 @@ static bool proc_reap(struct proc *p, u32 timeout_ms, int *ret_status)
 		if (waitpid(p->pid, &status, WNOHANG) == p->pid) {
 			p->pid = 0;
 			*ret_status = status_of(status);
+			p->exit_status = *ret_status;
 			return true;
 		}
 		if (now_ns() > end)

@@ -12,6 +12,7 @@
 
 struct proc {
 	pid_t pid;
+	int exit_status; /* once it has ended */
 	char log_path[256];
 	const char *name;
 };

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_start.c - what a new user meets first: bad configuration, missing devices, no huge pages, busy sockets, a second
+ * instance, full and unwritable disks. Each ends in one clear line that says what to do, or in running on and saying so.
+ * And every kind of port comes up.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "harness.h"
+
+#define READY_MS 20000
+#define END_MS	 20000
+
+static struct lab lab;
+
+static void config_write(const char *node, const char *dataplane, const char *ports)
+{
+	lab_write(&lab, "dwcp.conf",
+		  "node: { name = \"t\"; state_dir = \"%s/state\"; run_dir = \"%s/run\"; %s };\n"
+		  "dataplane: { file_prefix = \"dwcp-start-%d\"; %s\n};\nports: ( %s );\n",
+		  lab.dir, lab.dir, node, getpid(), dataplane, ports);
+}
+
+#define WORKER	 "workers = [0];"
+#define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 32; mbufs = 2048; };"
+#define RING	 "rx_ring = 256; tx_ring = 256; "
+#define NULLPORT "{ name = \"p0\"; device = \"null\"; " RING "}"
+
+static void start(void)
+{
+	const char *argv[] = {program("dwcp-dataplane"), "--config", lab.config, NULL};
+
+	unlink(lab_path(&lab, "dataplane.log"));
+	proc_start(&lab, &lab.dataplane, "dataplane", argv);
+}
+
+/* It ends by itself, with status 1 and a line that holds both texts. */
+static void expect_refusal(struct proc *p, const char *event, const char *text)
+{
+	u64 end = now_ns() + END_MS * 1000000ull;
+
+	while (proc_alive(p) && now_ns() < end)
+		sleep_ms(5);
+	if (p->pid > 0) {
+		proc_print_log(p);
+		fail_msg("still runs instead of: %s %s", event, text);
+	}
+	if (!proc_log_has(p, event, 0) || !proc_log_has(p, text, 0) ||
+	    !proc_log_has(p, "hint=", 0)) {
+		proc_print_log(p);
+		fail_msg("expected a line: %s … %s … hint=", event, text);
+	}
+	assert_int_equal(p->exit_status, 1);
+}
+
+static void expect_ready(void)
+{
+	if (proc_wait_log(&lab.dataplane, "control.ready", 0, READY_MS))
+		return;
+	proc_print_log(&lab.dataplane);
+	fail_msg("did not start");
+}
+
+static void stop(void)
+{
+	assert_int_equal(proc_stop(&lab.dataplane, SIGTERM, 10000), 0);
+}
+
+/* ---- refusals --------------------------------------------------------------------------------------------------- */
+
+static void test_config(void **state)
+{
+	config_write("", WORKER NO_HUGE " burst = 3;", NULLPORT);
+	start();
+	expect_refusal(&lab.dataplane, "config.load", "dataplane.burst");
+	unlink(lab.config);
+	start();
+	expect_refusal(&lab.dataplane, "config.load", "No such file");
+}
+
+static void test_devices(void **state)
+{
+	static const char *const ports[][2] = {
+		{"{ name = \"p0\"; device = \"0000:ff:1f.7\"; }", "no_such_device"},
+		{"{ name = \"p0\"; device = \"af_packet\"; args = \"iface=nosuchif0\"; }",
+		 "port.open port=p0"},
+		{"{ name = \"p0\"; device = \"pcap\"; args = "
+		 "\"rx_pcap=/nonexistent.pcap,tx_pcap=/dev/null\"; }",
+		 "port.open port=p0"},
+	};
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(ports); i++) {
+		config_write("", WORKER NO_HUGE, ports[i][0]);
+		start();
+		expect_refusal(&lab.dataplane, "port.open", ports[i][1]);
+	}
+}
+
+static void test_queues(void **state)
+{
+	config_write("", "workers = [0, 0];" NO_HUGE,
+		     "{ name = \"p0\"; device = \"pcap\"; args = "
+		     "\"rx_iface=lo,tx_pcap=/dev/null\"; " RING "}");
+	start();
+	expect_refusal(&lab.dataplane, "port.open", "too_few_tx_queues");
+}
+
+static void test_worker_cpu(void **state)
+{
+	config_write("", "workers = [97];" NO_HUGE, NULLPORT);
+	start();
+	expect_refusal(&lab.dataplane, "memory.init", "97");
+}
+
+static void test_no_huge_pages(void **state)
+{
+	config_write("", WORKER "memory: { huge_pages = \"on\"; size_mb = 30000; };", NULLPORT);
+	start();
+	expect_refusal(&lab.dataplane, "memory.init", "nr_hugepages");
+}
+
+static void test_run_dir(void **state)
+{
+	const char *argv[] = {program("dwcp-dataplane"),
+			      "--config",
+			      lab.config,
+			      "--run-dir",
+			      "/proc/none",
+			      NULL};
+
+	config_write("", WORKER NO_HUGE, NULLPORT);
+	unlink(lab_path(&lab, "dataplane.log"));
+	proc_start(&lab, &lab.dataplane, "dataplane", argv);
+	expect_refusal(&lab.dataplane, "instance.lock", "--run-dir");
+}
+
+static void test_two_instances(void **state)
+{
+	const char *argv[] = {program("dwcp-dataplane"), "--config", lab.config, NULL};
+	struct proc second = {0};
+
+	config_write("", WORKER NO_HUGE, NULLPORT);
+	start();
+	expect_ready();
+	proc_start(&lab, &second, "second", argv);
+	expect_refusal(&second, "instance.lock", "already_running");
+	stop();
+}
+
+static void test_busy_socket(void **state)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.80s/dataplane.sock", lab.run_dir);
+	unlink(addr.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	config_write("", WORKER NO_HUGE, NULLPORT);
+	start();
+	expect_refusal(&lab.dataplane, "api.listen", "in use");
+	close(fd);
+	start(); /* a dead socket is no obstacle */
+	expect_ready();
+	stop();
+}
+
+/* ---- running on, and saying so ------------------------------------------------------------------------------------ */
+
+static void expect_status_text(const char *text)
+{
+	json_t *o = api_get(&lab, "dataplane.sock", "/v1/status");
+	char *s = o ? json_dumps(o, 0) : NULL;
+
+	assert_non_null(s);
+	if (!strstr(s, text))
+		fail_msg("status does not say '%s': %s", text, s);
+	free(s);
+	json_decref(o);
+}
+
+static void test_damaged_generation(void **state)
+{
+	lab_write(&lab, "state/generation", "this is no generation of tables");
+	config_write("", WORKER NO_HUGE, NULLPORT);
+	start();
+	expect_ready();
+	assert_true(proc_log_has(&lab.dataplane, "tables.restore", 0));
+	expect_status_text("\"last_refusal\": {");
+	expect_status_text("no tables yet");
+	stop();
+	unlink(lab_path(&lab, "state/generation"));
+}
+
+static void test_state_dir(void **state)
+{
+	lab_write(&lab, "dwcp.conf",
+		  "node: { name = \"t\"; state_dir = \"/proc/none\"; run_dir = \"%s/run\"; };\n"
+		  "dataplane: { " WORKER NO_HUGE " };\nports: ( " NULLPORT " );\n",
+		  lab.dir);
+	start();
+	expect_ready();
+	assert_true(proc_log_has(&lab.dataplane, "tables.store", 0));
+	assert_true(proc_log_has(&lab.dataplane, "hint=", 0));
+	stop();
+}
+
+static bool store_failed(void *arg)
+{
+	return proc_log_has(&lab.dataplane, "No space left", 0);
+}
+
+/* A publish on a full disk: adopted all the same, the error is in log and status. */
+static void test_full_disk(void **state)
+{
+	const char *agent[] = {program("dwcp-agent"), "--config", lab.config, NULL};
+
+	if (geteuid() != 0 || mount("tmpfs", lab.state_dir, "tmpfs", 0, "size=64k"))
+		skip();
+	config_write("", WORKER NO_HUGE,
+		     "{ name = \"p0\"; device = \"null\"; " RING
+		     " addresses = [\"10.0.0.1/24\"]; }");
+	start();
+	expect_ready();
+	proc_start(&lab, &lab.agent, "agent", agent);
+	assert_true(wait_until(store_failed, NULL, 20000));
+	expect_status_text("No space left");
+	expect_status_text("\"generation\": 1");
+	proc_stop(&lab.agent, SIGTERM, 5000);
+	stop();
+	umount(lab.state_dir);
+}
+
+/* ---- every kind of port ----------------------------------------------------------------------------------------------- */
+
+static void expect_port(const char *kind, const char *args, const char *prepare)
+{
+	char command[1024];
+	const char *argv[] = {"/usr/bin/unshare", "-n", "/bin/sh", "-c", command, NULL};
+
+	lab_write(&lab, "dwcp.conf",
+		  "node: { name = \"t\"; state_dir = \"%s/state\"; run_dir = \"%s/run\"; };\n"
+		  "dataplane: { file_prefix = \"dwcp-start-%d\"; " WORKER NO_HUGE " };\n"
+		  "ports: ( { name = \"p0\"; device = \"%s\"; args = \"%s\"; " RING "} );\n",
+		  lab.dir, lab.dir, getpid(), kind, args);
+	snprintf(command, sizeof(command), "%s exec %s --config %s", prepare,
+		 program("dwcp-dataplane"), lab.config);
+	unlink(lab_path(&lab, "dataplane.log"));
+	proc_start(&lab, &lab.dataplane, "dataplane", argv);
+	expect_ready();
+	assert_true(proc_log_has(&lab.dataplane, "port.open port=p0", 0));
+	print_message("  %s\n", kind);
+	stop();
+}
+
+static void test_port_kinds(void **state)
+{
+	const char *veth = "ip link add v0 type veth peer name v1 && ip link set v0 up && ip link "
+			   "set v1 up &&";
+	char args[400];
+
+	expect_port("null", "", "");
+	expect_port("ring", "", "");
+	snprintf(args, sizeof(args), "role=server,id=0,socket=%s/m.sock,socket-abstract=no",
+		 lab.dir);
+	expect_port("memif", args, "");
+	snprintf(args, sizeof(args), "rx_iface=lo,tx_pcap=%s/out.pcap", lab.dir);
+	expect_port("pcap", args, "ip link set lo up &&");
+	if (geteuid() != 0) {
+		print_message("  tap, af_packet, af_xdp: not tried, need root\n");
+		return;
+	}
+	expect_port("tap", "iface=dwcptap0", "");
+	expect_port("af_packet", "iface=v0", veth);
+	expect_port("af_xdp", "iface=v0", veth);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_worker_cpu),
+		cmocka_unit_test(test_no_huge_pages),
+		cmocka_unit_test(test_run_dir),
+		cmocka_unit_test(test_two_instances),
+		cmocka_unit_test(test_busy_socket),
+		cmocka_unit_test(test_damaged_generation),
+		cmocka_unit_test(test_state_dir),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_port_kinds),
+	};
+	int failed;
+
+	programs_init(argc, argv);
+	lab_open(&lab, "start");
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (failed)
+		proc_print_log(&lab.dataplane);
+	umount(lab.state_dir);
+	lab_close(&lab);
+	return failed;
+}
