@@ -4,7 +4,7 @@
  *
  * evhttp has a timeout for silence only: a client that sends one byte now and then would keep its connection for ever.
  * So every connection also has a deadline for its next complete request, swept once a second. evhttp does not tell when
- * it lets go of a connection; the sweep notices by the socket's inode, which no later socket on that fd shares.
+ * it lets go of a connection either: we hold a reference to each bufferevent, and see that its callbacks are gone.
  * One thread: that of the event_base.
  */
 #include <dwcp/util/http.h>
@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "dispatch.h"
@@ -31,9 +30,8 @@
 #define SERVER_BODY_SLACK  65536
 
 struct connection {
-	int fd;
-	ino_t inode;
-	time_t since_s; /* of its last complete request, or of its accept */
+	struct bufferevent *stream; /* a reference */
+	time_t since_s;		    /* of its last complete request, or of its accept */
 };
 
 struct http_server {
@@ -42,10 +40,9 @@ struct http_server {
 	int fd, lock;
 	struct evhttp *http;
 	struct evconnlistener *listener;
-	struct event *sweep, *adopt;
-	struct connection *connections; /* [cap] */
-	struct bufferevent **fresh;	/* accepted, fd not known yet; a reference each */
-	u32 n_connections, n_fresh, cap;
+	struct event *sweep;
+	struct connection *connections; /* [cfg.max_connections] */
+	u32 n_connections;
 	bool paused;
 };
 
@@ -85,90 +82,70 @@ static void accept_failed(struct evconnlistener *l, void *arg)
 	accept_pause(arg); /* out of file descriptors: wait until some are back */
 }
 
+/* bufferevent_free() takes the callbacks away before it drops evhttp's reference. */
 static bool connection_alive(const struct connection *c)
 {
-	struct stat st;
+	bufferevent_event_cb event = NULL;
 
-	return fstat(c->fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == c->inode;
+	bufferevent_getcb(c->stream, NULL, NULL, &event, NULL);
+	return event != NULL;
+}
+
+/* Let go of what evhttp has let go of. */
+static void connections_release(struct http_server *s)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < s->n_connections; i++) {
+		if (connection_alive(&s->connections[i]))
+			s->connections[kept++] = s->connections[i];
+		else
+			bufferevent_decref(s->connections[i].stream);
+	}
+	s->n_connections = kept;
 }
 
 static void connections_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *s = arg;
 	time_t now = clock_s();
-	u32 kept = 0;
 
 	(void)fd, (void)what;
+	connections_release(s);
 	for (u32 i = 0; i < s->n_connections; i++) {
-		struct connection *c = &s->connections[i];
+		const struct connection *c = &s->connections[i];
 
-		if (!connection_alive(c))
-			continue;
 		if (now - c->since_s > (time_t)s->cfg.timeout_s)
-			shutdown(c->fd, SHUT_RDWR); /* evhttp sees the end and frees it */
-		s->connections[kept++] = *c;
+			shutdown(bufferevent_getfd(c->stream), SHUT_RDWR); /* evhttp sees the end */
 	}
-	s->n_connections = kept;
-	if (s->paused && kept < s->cfg.max_connections) {
+	if (s->paused && s->n_connections < s->cfg.max_connections) {
 		s->paused = false;
 		evconnlistener_enable(s->listener);
 	}
 	sweep_arm(s);
 }
 
-static void connection_add(struct http_server *s, int fd)
-{
-	struct stat st;
-
-	if (s->n_connections >= s->cfg.max_connections || fstat(fd, &st) < 0) {
-		shutdown(fd, SHUT_RDWR);
-		return;
-	}
-	s->connections[s->n_connections++] =
-		(struct connection){.fd = fd, .inode = st.st_ino, .since_s = clock_s()};
-}
-
-/* evhttp gives a bufferevent its fd right after connection_new() has returned. */
-static void connections_adopt(evutil_socket_t unused, short what, void *arg)
-{
-	struct http_server *s = arg;
-
-	(void)unused, (void)what;
-	for (u32 i = 0; i < s->n_fresh; i++) {
-		int fd = bufferevent_getfd(s->fresh[i]);
-
-		if (fd >= 0)
-			connection_add(s, fd);
-		bufferevent_decref(s->fresh[i]);
-	}
-	s->n_fresh = 0;
-	if (s->n_connections >= s->cfg.max_connections)
-		accept_pause(s);
-}
-
 static struct bufferevent *connection_new(struct event_base *base, void *arg)
 {
 	struct http_server *s = arg;
-	struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *b;
 
-	if (!b)
-		return NULL;
-	if (s->n_fresh == s->cap) { /* a batch that large: count the first part of it now */
-		connections_adopt(-1, 0, s);
-	}
+	connections_release(s);
+	b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (!b || s->n_connections == s->cfg.max_connections)
+		return b; /* not reached when full: the listener stops within a batch */
 	bufferevent_incref(b);
-	s->fresh[s->n_fresh++] = b;
-	event_active(s->adopt, EV_TIMEOUT, 0);
+	s->connections[s->n_connections++] = (struct connection){b, clock_s()};
+	if (s->n_connections >= s->cfg.max_connections)
+		accept_pause(s);
 	return b;
 }
 
-static void connection_touch(struct http_server *s, int fd)
+static void connection_touch(struct http_server *s, const struct bufferevent *b)
 {
 	for (u32 i = 0; i < s->n_connections; i++) {
-		if (s->connections[i].fd == fd && connection_alive(&s->connections[i])) {
+		if (s->connections[i].stream == b)
 			s->connections[i].since_s = clock_s();
-			return;
-		}
 	}
 }
 
@@ -267,7 +244,7 @@ static int peer_get(struct evhttp_request *req, struct http_input *in)
 	in->uid = peer.uid;
 	in->gid = peer.gid;
 	in->pid = peer.pid;
-	return fd;
+	return 0;
 }
 
 /* The answer of a handler that took its time, or the end of a client that did not wait for it. */
@@ -319,13 +296,12 @@ static void request_arrived(struct evhttp_request *req, void *arg)
 		.if_match = evhttp_find_header(evhttp_request_get_input_headers(req), "If-Match"),
 		.body_len = evbuffer_get_length(body),
 	};
-	int fd = peer_get(req, &in);
 
-	if (fd < 0) {
+	if (peer_get(req, &in) < 0) {
 		evhttp_send_error(req, 403, "no peer credentials");
 		return;
 	}
-	connection_touch(s, fd);
+	connection_touch(s, evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)));
 	if (in.body_len)
 		in.body = evbuffer_pullup(body, -1);
 	if (in.body_len && !in.body) {
@@ -340,9 +316,8 @@ static int evhttp_start(struct http_server *s, struct event_base *base)
 	struct evhttp_bound_socket *bound;
 
 	s->http = evhttp_new(base);
-	s->adopt = event_new(base, -1, 0, connections_adopt, s);
 	s->sweep = evtimer_new(base, connections_sweep, s);
-	if (!s->http || !s->adopt || !s->sweep)
+	if (!s->http || !s->sweep)
 		return -ENOMEM;
 	evhttp_set_max_headers_size(s->http, SERVER_HEADERS_MAX);
 	evhttp_set_max_body_size(s->http, (ev_ssize_t)s->cfg.max_body_bytes + SERVER_BODY_SLACK);
@@ -372,12 +347,10 @@ int http_server_open(struct event_base *base, const struct http_server_cfg *cfg,
 	if (!s)
 		return -ENOMEM;
 	s->cfg = *cfg;
-	s->cap = cfg->max_connections;
 	s->fd = s->lock = -1;
 	s->path = strdup(cfg->path);
-	s->connections = calloc(s->cap, sizeof(*s->connections));
-	s->fresh = calloc(s->cap, sizeof(struct bufferevent *));
-	if (!s->path || !s->connections || !s->fresh)
+	s->connections = calloc(cfg->max_connections, sizeof(*s->connections));
+	if (!s->path || !s->connections)
 		goto fail;
 	s->cfg.path = s->path;
 	err = listen_open(s->path, cfg->mode, cfg->gid, &s->lock);
@@ -398,18 +371,15 @@ void http_server_close(struct http_server *s)
 {
 	if (!s)
 		return;
-	for (u32 i = 0; i < s->n_fresh; i++)
-		bufferevent_decref(s->fresh[i]);
 	if (s->http)
 		evhttp_free(s->http);
-	if (s->adopt)
-		event_free(s->adopt);
+	for (u32 i = 0; i < s->n_connections; i++)
+		bufferevent_decref(s->connections[i].stream);
 	if (s->sweep)
 		event_free(s->sweep);
 	if (s->lock >= 0)
 		listen_close(s->path, s->fd, s->lock);
 	free(s->connections);
-	free(s->fresh);
 	free(s->path);
 	free(s);
 }

@@ -464,6 +464,44 @@ static void connections_are_bounded(void **state)
 	stop(f);
 }
 
+/* The same when they are all there before the server looks. */
+static void a_batch_of_connections_is_bounded(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct http_server_cfg cfg = {.path = path,
+				      .mode = 0600,
+				      .gid = (gid_t)-1,
+				      .max_connections = 8,
+				      .max_body_bytes = 10,
+				      .timeout_s = 10,
+				      .routes = routes,
+				      .n_routes = DWCP_ARRAY_LEN(routes)};
+	struct http_server *s;
+	int fd[24];
+
+	(void)state;
+	assert_int_equal(http_server_open(base, &cfg, &s), 0);
+	for (u32 i = 0; i < 24; i++) {
+		fd[i] = client_connect(path);
+		client_send(fd[i], "GET /v1/echo HTTP/1.1\r\n\r\n", 25);
+	}
+	for (u32 i = 0; i < 50; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(n_answered(fd, 24), 8);
+	/* the places of those that leave are taken by those that wait */
+	for (u32 i = 0; i < 8; i++)
+		close(fd[i]);
+	for (u32 i = 0; i < 500 && n_answered(fd + 8, 16) < 8; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		poll(NULL, 0, 5);
+	}
+	assert_int_equal(n_answered(fd + 8, 16), 8);
+	for (u32 i = 8; i < 24; i++)
+		close(fd[i]);
+	http_server_close(s);
+	event_base_free(base);
+}
+
 /* ---- the socket ------------------------------------------------------------------------------------------------ */
 
 static int open_again(struct event_base *base, struct http_server **ret)
@@ -630,6 +668,7 @@ int main(void)
 		cmocka_unit_test(a_hundred_clients_at_once),
 		cmocka_unit_test(slow_clients_are_cut_off),
 		cmocka_unit_test(connections_are_bounded),
+		cmocka_unit_test(a_batch_of_connections_is_bounded),
 		cmocka_unit_test(a_live_socket_is_not_taken),
 		cmocka_unit_test(a_socket_without_lock_is_asked),
 		cmocka_unit_test(a_file_in_the_way_stays),
