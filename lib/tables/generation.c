@@ -3,34 +3,23 @@
  * generation.c - from a manifest and held segments to arrays that workers read.
  *
  * Runs on the control thread. Each section is one reservation of address space; its segments are mapped into it side by
- * side, read-only and populated, so that a worker sees one array and never faults. A 2 MB page fits: a huge segment is
- * at least 2 MB, a chunk at most 2 MB, so in a section that has one every chunk is exactly that.
+ * side, so that a worker sees one array; generations whose section is the same share that (map.c).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "manifest.h"
 #include "segment.h"
-
-#define HUGE_BYTES (2ull << 20)
-_Static_assert(DWCP_SEGMENT_MAX_BYTES == HUGE_BYTES, "huge pages may not fit side by side");
-
-struct section_map {
-	void *base;
-	size_t bytes;
-};
 
 struct generation_state {
 	struct generation *g;
 	struct generation_state *next; /* open generations of the set */
 	struct segment **segments;     /* in the manifest's order */
 	u32 n_refs;		       /* segments[] that are counted as named */
-	u32 n_maps;
-	struct section_map map[]; /* one a section of the manifest */
+	struct section_map *map[];     /* one a section of the manifest; NULL = empty */
 };
 
 /* Where an empty section points to. */
@@ -41,9 +30,8 @@ static void generation_free(struct generation *g)
 	struct generation_state *st = g->private;
 
 	if (st) {
-		for (u32 i = 0; i < st->n_maps; i++)
-			if (st->map[i].bytes)
-				munmap(st->map[i].base, st->map[i].bytes);
+		for (u32 i = 0; i < g->manifest->n_sections; i++)
+			section_map_unref(g->set, st->map[i]);
 		for (u32 i = 0; i < st->n_refs; i++)
 			segment_unref(g->set, st->segments[i]);
 		free(st->segments);
@@ -186,69 +174,6 @@ static int generation_resolve(struct generation *g, struct table_facts *facts, s
 	return 0;
 }
 
-/* Address space for one section, aligned for the largest pages in it. */
-static int section_reserve(struct section_map *map, size_t bytes, size_t align)
-{
-	size_t head, all = bytes + align - DWCP_SEGMENT_ALIGN;
-	u8 *at = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (at == MAP_FAILED)
-		return -errno;
-	head = (size_t)(-(uintptr_t)at & (align - 1));
-	if (head)
-		munmap(at, head);
-	if (all - head > bytes)
-		munmap(at + head + bytes, all - head - bytes);
-	map->base = at + head;
-	map->bytes = bytes;
-	return 0;
-}
-
-static int section_map(struct section_map *map, struct segment *const *seg, u32 n)
-{
-	size_t bytes = 0, align = DWCP_SEGMENT_ALIGN;
-	u8 *at;
-	int err;
-
-	for (u32 i = 0; i < n; i++) {
-		bytes += seg[i]->bytes;
-		if (seg[i]->huge)
-			align = HUGE_BYTES;
-	}
-	err = section_reserve(map, bytes, align);
-	if (err)
-		return err;
-	at = map->base;
-	for (u32 i = 0; i < n; i++) {
-		if (mmap(at, seg[i]->bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-			 seg[i]->fd, 0) == MAP_FAILED)
-			return -errno;
-		at += seg[i]->bytes;
-	}
-	return 0;
-}
-
-static int generation_map(struct generation *g, struct refusal *r)
-{
-	const struct dwcp_section_desc *d = manifest_sections(g->manifest);
-	struct generation_state *st = g->private;
-
-	for (u32 i = 0; i < g->manifest->n_sections; i++) {
-		struct section_map *map = &st->map[st->n_maps++];
-		int err;
-
-		if (d[i].n_segments == 0)
-			continue;
-		err = section_map(map, st->segments + d[i].first_segment, d[i].n_segments);
-		if (err) {
-			r->section = d[i].section;
-			return refusal_set_errno(r, "section_map", -err);
-		}
-		section_assign(g, &d[i], map->base);
-	}
-	return 0;
-}
-
 static const struct dwcp_section_desc *section_find(const struct dwcp_manifest *m, u16 section)
 {
 	const struct dwcp_section_desc *d = manifest_sections(m);
@@ -260,16 +185,60 @@ static const struct dwcp_section_desc *section_find(const struct dwcp_manifest *
 }
 
 /* Equal ids are equal bytes here: both manifests' segments are held, and the set holds an id once. */
+static bool segments_same(const struct dwcp_manifest *a, const struct dwcp_section_desc *x,
+			  const struct dwcp_manifest *b, const struct dwcp_section_desc *y)
+{
+	return x->n_segments == y->n_segments &&
+	       memcmp(manifest_segments(a) + x->first_segment,
+		      manifest_segments(b) + y->first_segment,
+		      x->n_segments * sizeof(struct dwcp_segment_desc)) == 0;
+}
+
 static bool section_same(const struct dwcp_manifest *a, const struct dwcp_manifest *b, u16 section)
 {
 	const struct dwcp_section_desc *x = section_find(a, section), *y = section_find(b, section);
 
 	if (!x || !y)
 		return x == y;
-	return x->n_elements == y->n_elements && x->n_segments == y->n_segments &&
-	       memcmp(manifest_segments(a) + x->first_segment,
-		      manifest_segments(b) + y->first_segment,
-		      x->n_segments * sizeof(struct dwcp_segment_desc)) == 0;
+	return x->n_elements == y->n_elements && segments_same(a, x, b, y);
+}
+
+/* A section that an open generation has too is mapped already: what a change costs is the sections it touches. */
+static struct section_map *map_find(const struct generation *g, const struct dwcp_section_desc *d)
+{
+	for (struct generation_state *o = g->set->open; o; o = o->next) {
+		const struct dwcp_manifest *m = o->g->manifest;
+		const struct dwcp_section_desc *other = section_find(m, d->section);
+
+		if (other && segments_same(g->manifest, d, m, other))
+			return o->map[other - manifest_sections(m)];
+	}
+	return NULL;
+}
+
+static int generation_map(struct generation *g, struct refusal *r)
+{
+	const struct dwcp_section_desc *d = manifest_sections(g->manifest);
+	struct generation_state *st = g->private;
+
+	for (u32 i = 0; i < g->manifest->n_sections; i++) {
+		int err = 0;
+
+		if (d[i].n_segments == 0)
+			continue;
+		st->map[i] = map_find(g, &d[i]);
+		if (st->map[i])
+			st->map[i]->refs++;
+		else
+			err = section_map_create(g->set, st->segments + d[i].first_segment,
+						 d[i].n_segments, &st->map[i]);
+		if (err) {
+			r->section = d[i].section;
+			return refusal_set_errno(r, "section_map", -err);
+		}
+		section_assign(g, &d[i], st->map[i]->base);
+	}
+	return 0;
 }
 
 /* A changed route touches no next hop: what was checked for a generation that is open need not be checked again. */
@@ -305,16 +274,6 @@ static int generation_check(struct generation *g, const struct generation_limits
 	return references_check(&c, r);
 }
 
-static void generation_lock(const struct generation *g)
-{
-	const struct generation_state *st = g->private;
-
-	/* beyond the limit the pages stay populated, only not pinned */
-	for (u32 i = 0; i < st->n_maps; i++)
-		if (st->map[i].bytes && mlock(st->map[i].base, st->map[i].bytes) < 0)
-			return;
-}
-
 /* From here on it can't fail. */
 static void generation_commit(struct generation *g)
 {
@@ -325,9 +284,6 @@ static void generation_commit(struct generation *g)
 		g->n_new_segments += st->segments[st->n_refs]->refs == 0;
 		segment_ref(s, st->segments[st->n_refs]);
 	}
-	if (s->cfg.lock)
-		generation_lock(g);
-	s->mapped_bytes += g->mapped_bytes;
 	st->next = s->open;
 	s->open = st;
 	g->ip4 = fib_root_find(&g->fib, 0, FIB_IP4);
@@ -377,7 +333,6 @@ void generation_close(struct generation *g)
 	while ((*at)->g != g)
 		at = &(*at)->next;
 	*at = (*at)->next;
-	g->set->mapped_bytes -= g->mapped_bytes;
 	generation_free(g);
 }
 

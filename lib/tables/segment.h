@@ -41,6 +41,13 @@ struct segment {
 
 struct generation_state;
 
+/* Segments side by side in one piece of address space; shared by the open generations whose section is the same. */
+struct section_map {
+	u32 refs;
+	void *base;
+	size_t bytes;
+};
+
 struct segment_set {
 	struct segment_set_cfg cfg;
 	struct segment **bucket;
@@ -59,6 +66,12 @@ void segment_ref(struct segment_set *s, struct segment *seg);
 void segment_unref(struct segment_set *s, struct segment *seg);
 /* Let go of one segment if nothing but its staging holds it. */
 void segment_drop(struct segment_set *s, u64 id);
+
+/* map.c. Return: 0 and a map with one reference, or -errno. */
+int section_map_create(struct segment_set *s, struct segment *const *seg, u32 n,
+		       struct section_map **ret_map);
+/* NULL is fine. */
+void section_map_unref(struct segment_set *s, struct section_map *map);
 
 /* validate.c: all elements of one segment, whatever the other segments hold. */
 int section_check(u16 section, const void *bytes, size_t len, struct table_facts *facts,

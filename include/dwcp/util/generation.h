@@ -84,7 +84,7 @@ u32 segment_set_ids(const struct segment_set *s, u64 *ret_ids, u32 cap);
 void segment_set_drop_staged(struct segment_set *s);
 u64 segment_set_bytes(const struct segment_set *s);
 u64 segment_set_staged_bytes(const struct segment_set *s);
-/** segment_set_mapped_bytes() - address space mapped by open generations (a segment in two counts twice). */
+/** segment_set_mapped_bytes() - address space mapped by open generations. A section that two share counts once. */
 u64 segment_set_mapped_bytes(const struct segment_set *s);
 
 /* An open generation: arrays mapped, everything in it checked. Immutable; workers read it until it is closed. */
@@ -100,7 +100,7 @@ struct generation {
 	u64 number;
 	const struct dwcp_manifest *manifest; /* owned copy */
 	int manifest_fd; /* sealed; for the fd store; -1 when opened from memory */
-	u64 mapped_bytes;
+	u64 mapped_bytes; /* of its sections, whether shared with another generation or not */
 	u32 n_segments, n_new_segments;
 	struct segment_set *set;
 	void *private;
