@@ -95,6 +95,8 @@ const char *nearest_name(const char *word, const char *const *names, u32 n);
  */
 int cli_error(const struct cli *cli, enum cli_exit code, const char *token, const char *hint,
 	      const char *fmt, ...) dwcp_printf(5, 6);
+/** cli_text_clean() - what a peer sent is shown, never obeyed: '?' for control characters (C0, DEL, C1). In place. */
+char *cli_text_clean(char *text);
 /** cli_note() - something the operator should know although the command works. */
 void cli_note(const struct cli *cli, const char *token, const char *fmt, ...) dwcp_printf(3, 4);
 

@@ -76,6 +76,7 @@ static const struct cli_option options_show[] = {
 };
 static const struct cli_option options_events[] = {
 	{"limit", "N", "how many at most (default 50)"},
+	{"bytes", NULL, "also the first bytes of sampled packets"},
 	{}
 };
 

@@ -5,8 +5,32 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
+
+char *cli_text_clean(char *text)
+{
+	unsigned char *to = (unsigned char *)text;
+
+	for (const unsigned char *c = to; *c; c++) {
+		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+
+		*to++ = c1 || *c < 0x20 || *c == 0x7f ? '?' : *c;
+		c += c1;
+	}
+	*to = 0;
+	return text;
+}
+
+static void error_print_line(const char *lead, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy)
+		fprintf(stderr, "%s%s\n", lead, cli_text_clean(copy));
+	free(copy);
+}
 
 static void error_print_json(const char *kind, const char *token, const char *message,
 			     const char *hint, int code)
@@ -44,9 +68,9 @@ int cli_error(const struct cli *cli, enum cli_exit code, const char *token, cons
 	if (cli->json) {
 		error_print_json("error", token, message ? message : fmt, hint, code);
 	} else {
-		fprintf(stderr, "dwcp-cli: %s\n", message ? message : fmt);
+		error_print_line("dwcp-cli: ", message ? message : fmt);
 		if (hint)
-			fprintf(stderr, "  %s\n", hint);
+			error_print_line("  ", hint);
 	}
 	free(message);
 	return code;
@@ -63,6 +87,6 @@ void cli_note(const struct cli *cli, const char *token, const char *fmt, ...)
 	if (cli->json)
 		error_print_json("note", token, message ? message : fmt, NULL, 0);
 	else
-		fprintf(stderr, "%s\n", message ? message : fmt);
+		error_print_line("", message ? message : fmt);
 	free(message);
 }

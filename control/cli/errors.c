@@ -35,7 +35,7 @@ int errors_report(const struct cli *cli, const struct config_errors *errors, con
 		return CLI_FAILED;
 	}
 	for (u32 i = 0; i < errors->n; i++)
-		fprintf(stderr, "%s\n", errors->text[i]);
+		cli_note(cli, token, "%s", errors->text[i]);
 	fprintf(stderr, "dwcp-cli: %s\n", message);
 	return CLI_FAILED;
 }

@@ -23,8 +23,7 @@ static const char *event_name(const json_t *row)
 
 static void name_put(const json_t *row, FILE *out)
 {
-	for (const char *c = event_name(row); *c; c++)
-		fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
+	fputs(event_name(row), out);
 }
 
 static void detail_put(const json_t *row, FILE *out)
@@ -33,9 +32,7 @@ static void detail_put(const json_t *row, FILE *out)
 	json_t *value;
 
 	json_object_foreach ((json_t *)row, key, value) {
-		/* the dataplane's own clock is of use to programs only */
-		if (strcmp(key, "unix_ns") == 0 || strcmp(key, "time_ns") == 0 ||
-		    json_string_value(value) == name)
+		if (strcmp(key, "unix_ns") == 0 || json_string_value(value) == name)
 			continue;
 		fprintf(out, "%s%s=", gap, key);
 		json_dumpf(value, out, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -48,6 +45,19 @@ static const struct render_column columns[] = {
 	{.header = "EVENT", .format = name_put},
 	{.header = "DETAILS", .format = detail_put, .wrap = true},
 };
+
+/* The dataplane's own clock, and bytes of packets unless asked for, are of use to programs only. */
+static void events_thin(const struct cli *cli, const json_t *rows)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		json_object_del(row, "time_ns");
+		if (!args_flag(cli, "bytes"))
+			json_object_del(row, "bytes");
+	}
+}
 
 int events_run(struct cli *cli)
 {
@@ -64,6 +74,7 @@ int events_run(struct cli *cli)
 	if (cli->json) {
 		rc = render_json(reply.body, false);
 	} else {
+		events_thin(cli, json_object_get(reply.body, "events"));
 		rc = render_table(cli, columns, DWCP_ARRAY_LEN(columns),
 				  json_object_get(reply.body, "events"), "nothing happened yet");
 		n_lost = render_integer(reply.body, "lost", 0);

@@ -77,7 +77,7 @@ const char *format_age(u64 unix_ns, char *buf, size_t len)
 
 	if (unix_ns == 0)
 		snprintf(buf, len, "never");
-	else if (unix_ns + NS_PER_S > now)
+	else if (unix_ns > now - NS_PER_S)
 		snprintf(buf, len, "just now");
 	else
 		snprintf(buf, len, "%s ago",

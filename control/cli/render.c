@@ -78,23 +78,10 @@ const char *render_string(const json_t *row, const char *path, const char *fallb
 
 /* ---- cells ------------------------------------------------------------------------------------------------------ */
 
-/* What a peer sent is shown, never obeyed: no control characters (C0, DEL, C1 in UTF-8) reach the terminal. */
-static void text_put(const char *text, FILE *out)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c++;
-		else if (*c >= 0x20 && *c != 0x7f)
-			fputc(*c, out);
-		else
-			fputc('?', out);
-	}
-}
-
 static void tenths_put(s64 thousandths, FILE *out)
 {
 	char whole[FORMAT_MAX];
-	s64 tenths = (thousandths + 50) / 100;
+	s64 tenths = thousandths / 100 + (thousandths % 100 >= 50);
 
 	fprintf(out, "%s.%lld", format_count(tenths / 10, whole, sizeof(whole)),
 		(long long)tenths % 10);
@@ -123,7 +110,7 @@ static void cell_put(const struct render_column *c, const json_t *row, FILE *out
 	if (c->format)
 		c->format(row, out);
 	else if (json_is_string(v))
-		text_put(json_string_value(v), out);
+		fputs(json_string_value(v), out);
 	else if (json_is_integer(v))
 		integer_put(c->kind, json_integer_value(v), out);
 	else if (json_is_real(v))
@@ -147,6 +134,7 @@ static char *cell_format(const struct render_column *c, const json_t *row)
 	cell_put(c, row, f);
 	if (fclose(f) != 0 || !text)
 		return NULL;
+	cli_text_clean(text);
 	return text;
 }
 
@@ -410,10 +398,8 @@ void render_fact(const struct cli *cli, const char *label, enum render_style sty
 		 ...)
 {
 	u32 width = cli->columns > LABEL_WIDTH + WRAP_MIN ? cli->columns - LABEL_WIDTH : 0;
-	char *text = NULL, *clean = NULL;
-	size_t len = 0;
+	char *text = NULL;
 	va_list args;
-	FILE *f;
 	int n;
 
 	va_start(args, fmt);
@@ -421,14 +407,9 @@ void render_fact(const struct cli *cli, const char *label, enum render_style sty
 	va_end(args);
 	if (n < 0)
 		return;
-	f = open_memstream(&clean, &len);
-	if (f) {
-		text_put(text, f);
-		fclose(f);
-	}
+	cli_text_clean(text);
 	printf("%-*s%s", LABEL_WIDTH, label, render_style_on(cli, style));
-	render_wrap(clean ? clean : "", LABEL_WIDTH, width, stdout);
+	render_wrap(text, LABEL_WIDTH, width, stdout);
 	fputs(style ? render_style_off(cli) : "", stdout);
-	free(clean);
 	free(text);
 }

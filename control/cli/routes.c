@@ -13,10 +13,13 @@
 #include "route_words.h"
 
 static const struct render_column columns_path[] = {
-	{.key = "gateway", .header = "GATEWAY"},
+	{.key = "gateway", .header = "GATEWAY", .optional = true},
 	{.key = "port", .header = "PORT"},
 	{.key = "mac", .header = "MAC"},
-	{.key = "weight", .header = "WEIGHT", .kind = RENDER_COUNT},
+	{.key = "vlan", .header = "VLAN", .optional = true},
+	{.key = "svlan", .header = "SVLAN", .optional = true},
+	{.key = "weight", .header = "WEIGHT", .kind = RENDER_COUNT, .optional = true},
+	{.key = "buckets", .header = "BUCKETS", .kind = RENDER_COUNT, .optional = true},
 	{.key = "resolved", .header = "RESOLVED", .kind = RENDER_YES},
 };
 

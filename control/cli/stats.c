@@ -46,7 +46,7 @@ static const struct {
 	{"to_host", "- to the host"},
 	{"dropped", "- dropped"},
 	{"queued", "- still queued"},
-	{"difference", "= unaccounted for"},
+	{"difference", "= unaccounted for now"},
 };
 
 struct stats {

@@ -22,12 +22,14 @@ static void verdict_print(const struct cli *cli, const json_t *doc)
 {
 	const char *health = render_string(doc, "health", "?");
 	const json_t *problems = json_object_get(doc, "problems");
+	char node[80];
 	json_t *text;
 	size_t i;
 
-	printf("%s%s%s: %s%s%s\n", render_style_on(cli, STYLE_BOLD),
-	       render_string(doc, "node", "(no name)"), render_style_off(cli),
-	       render_style_on(cli, health_style(health)), health, render_style_off(cli));
+	snprintf(node, sizeof(node), "%s", render_string(doc, "node", "(no name)"));
+	printf("%s%s%s: %s%s%s\n", render_style_on(cli, STYLE_BOLD), cli_text_clean(node),
+	       render_style_off(cli), render_style_on(cli, health_style(health)), health,
+	       render_style_off(cli));
 	json_array_foreach ((json_t *)problems, i, text)
 		render_fact(cli, "  problem", health_style(health), "%s", json_string_value(text));
 	putchar('\n');

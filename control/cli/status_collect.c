@@ -119,13 +119,13 @@ static dwcp_printf(2, 3) void problem_add(struct status *s, const char *fmt, ...
 
 static s64 rows_sum(const json_t *rows, const char *key)
 {
-	s64 sum = 0;
+	u64 sum = 0; /* wraps rather than overflows, whatever a peer says */
 	size_t i;
 	json_t *row;
 
 	json_array_foreach ((json_t *)rows, i, row)
-		sum += render_integer(row, key, 0);
-	return sum;
+		sum += (u64)render_integer(row, key, 0);
+	return (s64)sum;
 }
 
 static s64 ports_rate(const struct status *s, const char *key)
@@ -273,7 +273,7 @@ static void programs_judge(struct status *s)
 	bool connected = json_is_true(render_member(s->agent, "dataplane.connected"));
 
 	if (!s->agent && !s->cli->socket_path)
-		problem_add(s, "the agent does not answer: tables stay as they are");
+		problem_add(s, "the agent does not answer");
 	if (!s->dataplane && !s->cli->socket_path)
 		problem_add(s, "the dataplane does not answer%s",
 			    connected ? ", but holds the agent's connection" : "");

@@ -75,7 +75,7 @@ void watch_title(const struct watch *w, const struct cli *cli, const char *what)
 
 s64 rate_per_s(s64 before, s64 after, u64 ns)
 {
-	if (ns == 0 || after <= before)
+	if (ns == 0 || after <= before || before < 0)
 		return 0;
 	return (s64)((unsigned __int128)(u64)(after - before) * 1000000000u / ns);
 }
