@@ -4,11 +4,11 @@
 #   more.sh CLI PEER SOURCE_DIR
 set -eu
 cli=$1 peer=$2 src=$3
+if ! [ -x "$cli" ] || ! [ -x "$peer" ]; then exit 99; fi
 run=$(mktemp -d /tmp/dwcp-cli-more.XXXXXX)
 n_stops=0
 pids=''
 failed=0 skipped=0
-[ -x "$cli" ] && [ -x "$peer" ] || exit 99
 export LC_ALL=C.UTF-8 TERM=xterm DWCP_RUN_DIR="$run"
 unset NO_COLOR COLUMNS 2>/dev/null || :
 

@@ -6,10 +6,10 @@ set -eu
 cli=$1 peer=$2 src=$3
 shift 3
 only=" $* "
+if ! [ -x "$cli" ] || ! [ -x "$peer" ]; then exit 99; fi
 top=$(mktemp -d /tmp/dwcp-cli-test.XXXXXX)
 pids=''
 failed=0 passed=0
-[ -x "$cli" ] && [ -x "$peer" ] || exit 99
 export LC_ALL=C.UTF-8 TERM=xterm
 unset NO_COLOR DWCP_RUN_DIR 2>/dev/null || :
 
