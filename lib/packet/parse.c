@@ -249,19 +249,26 @@ static void parse_shift(const u8 *frame, u32 tag_bytes, struct pkt *p)
 	p->svlan = tag_bytes > VLAN_TAG_BYTES ? be16_load(frame + 14) & 0xfff : 0;
 }
 
-dwcp_noinline u32 parse_packet_other(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
-				     u32 frame_len, struct pkt *ret_pkt)
+bool parse_tagged(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, struct pkt *p)
 {
 	u32 tag_bytes;
 
 	if (seg_len < ETH_HDR_BYTES + 2 * VLAN_TAG_BYTES + IP4_HDR_BYTES + TCP_HDR_BYTES)
-		return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
+		return false;
 	tag_bytes = tags_bytes(frame);
 	if (!tag_bytes || !parse_mac_ok(cfg, frame) ||
-	    !parse_common(cfg, frame + tag_bytes, seg_len - tag_bytes, ret_pkt))
-		return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
-	parse_shift(frame, tag_bytes, ret_pkt);
-	return VERDICT_PASS;
+	    !parse_common(cfg, frame + tag_bytes, seg_len - tag_bytes, p))
+		return false;
+	parse_shift(frame, tag_bytes, p);
+	return true;
+}
+
+dwcp_noinline u32 parse_packet_other(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
+				     u32 frame_len, struct pkt *ret_pkt)
+{
+	if (parse_tagged(cfg, frame, seg_len, ret_pkt))
+		return VERDICT_PASS;
+	return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
 }
 
 u32 parse_packet(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, u32 frame_len,

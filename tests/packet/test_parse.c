@@ -161,13 +161,18 @@ static bool is_fast(struct packet_build *b)
 	struct pkt p;
 
 	build_fix(b);
+	if (b->n_tags)
+		return parse_tagged(&cfg, b->bytes, b->len, &p);
+	assert_false(parse_tagged(&cfg, b->bytes, b->len, &p));
 	return b->family == 4 ? parse_ip4_fast(&cfg, b->bytes, b->len, &p)
 			      : parse_ip6_fast(b->bytes, b->len, &p);
 }
 
-static void start_common(struct packet_build *b, u8 family)
+static void start_common(struct packet_build *b, u8 family, u32 n_tags)
 {
 	build_eth(b);
+	for (u32 i = 0; i < n_tags; i++)
+		build_tag(b, 0x8100, (u16)(i + 1));
 	if (family == 4)
 		build_ip4(b);
 	else
@@ -180,22 +185,27 @@ static void test_common_is_fast(void **state)
 	static const u8 options[20] = {1, 1, 1, 1};
 	static struct packet_build b;
 
-	for (u8 family = 4; family <= 6; family += 2) {
+	for (u32 i = 0; i < 6; i++) {
+		u8 family = i & 1 ? 4 : 6;
+
 		for (u32 n = 0; n < 1400; n++) {
-			start_common(&b, family);
+			start_common(&b, family, i / 2);
 			build_udp(&b);
 			be16_store(b.bytes + b.udp_at + 6, 0xfedc); /* its checksum */
-			build_payload(&b, DWCP_MAX(n, 18u));
+			build_payload(&b, DWCP_MAX(n, 20u));
 			assert_true(is_fast(&b));
-			start_common(&b, family);
+			start_common(&b, family, i / 2);
 			build_tcp(&b, 0x10, options, n % 6 * 4);
-			build_payload(&b, n);
-			b.bytes[b.l4 + 12] |= n & 15; /* reserved bits */
-			assert_true(is_fast(&b));
+			build_payload(&b, DWCP_MAX(n, 4u) - 4);
+			if (n >= 4)
+				b.bytes[b.l4 + 12] |= n & 15; /* reserved bits */
+			/* The shortcut for one tag asks for room for two: IPv4, TCP, and 4 bytes. */
+			assert_int_equal(is_fast(&b), i / 2 != 1 || b.len >= 62);
 		}
 		for (u32 flags = 0; flags < 256; flags++) {
-			start_common(&b, family);
+			start_common(&b, family, i / 2);
 			build_tcp(&b, (u8)flags, NULL, 0);
+			build_payload(&b, 4);
 			assert_int_equal(is_fast(&b), !(TCP_FLAGS_IMPOSSIBLE >> (flags & 63) & 1));
 		}
 	}

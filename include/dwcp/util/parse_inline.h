@@ -68,7 +68,10 @@ enum tcp_flag {
 u32 parse_packet_slow(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, u32 frame_len,
 		      struct pkt *ret_pkt);
 
-/** parse_packet_other() - a shortcut for tagged frames, else parse_packet_slow(). Same arguments, same answers. */
+/** parse_tagged() - the common packet behind one or two VLAN tags. False: let parse_packet_slow() say. */
+bool parse_tagged(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, struct pkt *p);
+
+/** parse_packet_other() - parse_tagged(), else parse_packet_slow(). Same arguments, same answers. */
 u32 parse_packet_other(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, u32 frame_len,
 		       struct pkt *ret_pkt);
 
