@@ -57,7 +57,7 @@ static int scene_init(void **state)
 	struct scene *sc = calloc(1, sizeof(*sc));
 
 	assert_non_null(sc);
-	strcpy(sc->dir, "files-XXXXXX");
+	snprintf(sc->dir, sizeof(sc->dir), "files-XXXXXX");
 	assert_non_null(mkdtemp(sc->dir));
 	assert_int_equal(chdir(sc->dir), 0);
 	sc->set = set_create_big();

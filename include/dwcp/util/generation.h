@@ -99,7 +99,7 @@ struct generation {
 
 	u64 number;
 	const struct dwcp_manifest *manifest; /* owned copy */
-	int manifest_fd; /* sealed; for the fd store; -1 when opened from memory */
+	int manifest_fd;  /* sealed; for the fd store; -1 when opened from memory */
 	u64 mapped_bytes; /* of its sections, whether shared with another generation or not */
 	u32 n_segments, n_new_segments;
 	struct segment_set *set;
