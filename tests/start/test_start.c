@@ -33,7 +33,7 @@ static void config_write(const char *node, const char *dataplane, const char *po
 }
 
 #define WORKER	 "workers = [0];"
-#define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 32; mbufs = 2048; };"
+#define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 2048; };"
 #define RING	 "rx_ring = 256; tx_ring = 256; "
 #define NULLPORT "{ name = \"p0\"; device = \"null\"; " RING "}"
 
@@ -226,7 +226,7 @@ static void test_full_disk(void **state)
 {
 	const char *agent[] = {program("dwcp-agent"), "--config", lab.config, NULL};
 
-	if (geteuid() != 0 || mount("tmpfs", lab.state_dir, "tmpfs", 0, "size=64k"))
+	if (geteuid() != 0 || mount("tmpfs", lab.state_dir, "tmpfs", 0, "size=16k"))
 		skip();
 	config_write("", WORKER NO_HUGE,
 		     "{ name = \"p0\"; device = \"null\"; " RING
@@ -243,6 +243,13 @@ static void test_full_disk(void **state)
 }
 
 /* ---- every kind of port ----------------------------------------------------------------------------------------------- */
+
+static int teardown(void **state)
+{
+	proc_stop(&lab.agent, SIGTERM, 3000);
+	proc_stop(&lab.dataplane, SIGKILL, 3000); /* of a test that failed half-way */
+	return 0;
+}
 
 static void expect_port(const char *kind, const char *args, const char *prepare)
 {
@@ -289,18 +296,18 @@ static void test_port_kinds(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_config),
-		cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_worker_cpu),
-		cmocka_unit_test(test_no_huge_pages),
-		cmocka_unit_test(test_run_dir),
-		cmocka_unit_test(test_two_instances),
-		cmocka_unit_test(test_busy_socket),
-		cmocka_unit_test(test_damaged_generation),
-		cmocka_unit_test(test_state_dir),
-		cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_port_kinds),
+		cmocka_unit_test_teardown(test_config, teardown),
+		cmocka_unit_test_teardown(test_devices, teardown),
+		cmocka_unit_test_teardown(test_queues, teardown),
+		cmocka_unit_test_teardown(test_worker_cpu, teardown),
+		cmocka_unit_test_teardown(test_no_huge_pages, teardown),
+		cmocka_unit_test_teardown(test_run_dir, teardown),
+		cmocka_unit_test_teardown(test_two_instances, teardown),
+		cmocka_unit_test_teardown(test_busy_socket, teardown),
+		cmocka_unit_test_teardown(test_damaged_generation, teardown),
+		cmocka_unit_test_teardown(test_state_dir, teardown),
+		cmocka_unit_test_teardown(test_full_disk, teardown),
+		cmocka_unit_test_teardown(test_port_kinds, teardown),
 	};
 	int failed;
 
