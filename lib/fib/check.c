@@ -6,6 +6,7 @@
  * elements refer to is summed up in fib_facts, which are compared with the sizes of the arrays once all chunks
  * are known. Sums are made in 64 bits, so they can't wrap into range.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "check.h"
@@ -110,8 +111,7 @@ const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
 	const char *why = NULL;
 	size_t n;
 
-	if (!FIB_CHECK(FIB_CHECK_ARRAY, (unsigned int)array < FIB_N_ARRAYS))
-		return "fib_array";
+	assert((unsigned int)array < FIB_N_ARRAYS);
 	if (!FIB_CHECK(FIB_CHECK_LEN, len % elem_bytes[array] == 0))
 		return "fib_chunk_len";
 	n = len / elem_bytes[array];

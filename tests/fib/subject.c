@@ -39,20 +39,22 @@ static void variant_ask(const struct ask *q, const struct fib_variant *variant, 
 
 void ask_flush(struct ask *q)
 {
-	static u32 slot[ASK_MAX];
+	static u32 slot[ASK_MAX], want[ASK_MAX];
 	const struct fib_variant *variant;
+	u32 len;
 
+	for (u32 j = 0; j < q->n; j++)
+		want[j] = oracle_match(q->oracle, q->family, &q->addr[j], &len);
 	for (u32 i = 0; (variant = fib_variant_at(i)); i++) {
 		if (!variant->supported())
 			continue;
 		variant_ask(q, variant, slot);
 		for (u32 j = 0; j < q->n; j++) {
-			u32 len, want = oracle_match(q->oracle, q->family, &q->addr[j], &len);
-
-			if (slot[j] != want)
-				fail_msg("%s: IPv%u %016lx:%016lx: slot %u, oracle %u (/%u)",
-					 variant->name, q->family, q->addr[j].hi, q->addr[j].lo,
-					 slot[j], want, len);
+			if (slot[j] == want[j])
+				continue;
+			oracle_match(q->oracle, q->family, &q->addr[j], &len);
+			fail_msg("%s: IPv%u %016lx:%016lx: slot %u, oracle %u (/%u)", variant->name,
+				 q->family, q->addr[j].hi, q->addr[j].lo, slot[j], want[j], len);
 		}
 	}
 	q->n_asked += q->n;
