@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -639,6 +640,34 @@ static void mutations_need_privilege(void **state)
 	assert_int_equal(dispatch_as(stranger, "HEAD"), 200);
 }
 
+/* Over the socket: the kernel says who it is. */
+static void strangers_may_only_read(void **state)
+{
+	struct fixture *f;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skipped: needs root to become somebody else\n");
+		skip();
+	}
+	f = start(8, 5);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(65534) < 0 ||
+		    client_call(path, "GET", "/v1/echo", NULL, NULL, NULL) != 200 ||
+		    client_call(path, "DELETE", "/v1/echo", NULL, NULL, NULL) != 403)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	stop(f);
+}
+
 static int dir_make(void **state)
 {
 	(void)state;
@@ -674,6 +703,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_the_way_stays),
 		cmocka_unit_test(starts_race),
 		cmocka_unit_test(mutations_need_privilege),
+		cmocka_unit_test(strangers_may_only_read),
 	};
 
 	return cmocka_run_group_tests(tests, dir_make, dir_remove);

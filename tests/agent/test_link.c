@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -466,6 +468,46 @@ static void bad_greetings_end_the_connection(void **state)
 	unlink(path);
 }
 
+/* Whoever binds the path first is not therefore the dataplane. */
+static void strangers_are_not_believed(void **state)
+{
+	struct fixture f;
+	int ready[2], go[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skipped: needs root to become somebody else\n");
+		skip();
+	}
+	assert_int_equal(pipe(ready) | pipe(go), 0);
+	assert_int_equal(chmod(dir, 0777), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(65534) < 0)
+			_exit(1);
+		listener_open();
+		if (write(ready[1], "x", 1) != 1 || read(go[0], &c, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	fixture_open(&f, false);
+	assert_true(turn_until(&f, &f.n_down, 1, 3000));
+	assert_string_equal(f.first_down, "peer_not_permitted");
+	assert_int_equal(f.n_up, 0);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	fixture_close(&f);
+	assert_int_equal(chmod(dir, 0700), 0);
+	unlink(path);
+	for (u32 i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
 static u64 random_next(u64 *seed)
 {
 	*seed ^= *seed << 13;
@@ -561,6 +603,7 @@ int main(void)
 		cmocka_unit_test(refusals_are_told_with_their_cause),
 		cmocka_unit_test(events_arrive_and_are_kept),
 		cmocka_unit_test(bad_greetings_end_the_connection),
+		cmocka_unit_test(strangers_are_not_believed),
 		cmocka_unit_test(garbage_ends_the_connection_at_worst),
 	};
 
