@@ -25,18 +25,27 @@ now_ms() {
 
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
-# build_dir NAME [meson options…]: set up (or set again) and compile $ROOT/NAME; the log is shown only when it fails.
+# build_dir NAME [meson options…] [-- targets…]: set up (or set again) and compile $ROOT/NAME, all of it by default; the
+# log is shown only when it fails.
 build_dir() {
-  local dir=$ROOT/$1 log
+  local dir=$ROOT/$1 log options=()
   shift
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  [ $# -eq 0 ] || shift
   mkdir -p "$dir" && log=$dir/scripts.log
   if [ -f "$dir/build.ninja" ]; then
-    meson configure "$dir" "$@" >"$log" 2>&1 </dev/null || return 1
-  elif ! meson setup "$dir" "$ROOT" "$@" >"$log" 2>&1 </dev/null; then
+    if ! meson configure "$dir" ${options[@]+"${options[@]}"} >"$log" 2>&1 </dev/null; then
+      tail -n 30 "$log" >&2
+      return 1
+    fi
+  elif ! meson setup "$dir" "$ROOT" ${options[@]+"${options[@]}"} >"$log" 2>&1 </dev/null; then
     tail -n 30 "$log" >&2
     return 1
   fi
-  if ! ninja -C "$dir" >>"$log" 2>&1 </dev/null; then
+  if ! ninja -C "$dir" "$@" >>"$log" 2>&1 </dev/null; then
     grep -E -A 8 'FAILED|error:|ERROR' "$log" | head -n 60 >&2
     warn "the build failed, its log is $log"
     return 1

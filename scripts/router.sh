@@ -81,8 +81,10 @@ lab_gateway_frames() {
     jq -r '.nftables[] | select(.set) | .set.elem[]? | .elem | "\(.val) \(.counter.packets)"'
 }
 
-# router_exec COMMAND…: where the router's cables are, if it has any.
+# router_exec COMMAND…: where the router's cables are, if it has any. DPDK keeps its own run-time files below
+# RUNTIME_DIRECTORY, and never takes them away.
 router_exec() {
+  export RUNTIME_DIRECTORY="$ROUTER_DIR/run"
   if [ -n "${LAB_ROUTER:-}" ]; then
     lab_exec "$LAB_ROUTER" "$@"
   fi

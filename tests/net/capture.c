@@ -4,6 +4,7 @@
  *
  *     capture write PROBES PORT_MAC IN           a frame a probe; one in 64 or so of each kind that must be dropped
  *     capture check PROBES K PORT_MAC SRC_MAC IN OUT
+ *     capture expect PROBES K PORT_MAC SRC_MAC OUT   the very capture that `check` wants, to test `check` with
  *
  * PROBES comes from `swap_tables probes`; K is the table that was in use, PORT_MAC the MAC of the router's port that reads
  * IN, SRC_MAC that of the port that writes OUT. `check` wants OUT to hold every frame that had to be forwarded, in order,
@@ -57,10 +58,24 @@ static int probes_read(const char *path, struct probes *ret)
 	return ret->n ? 0 : -ENODATA;
 }
 
-static int capture_write(const struct probes *p, const u8 port_mac[6], const char *path)
+/* A table in use: whose next hops, from which MAC. NULL stands for "as the router gets them". */
+struct expectation {
+	u32 table;
+	u8 src_mac[6];
+};
+
+static void hop_mac(const struct expectation *e, const struct swap_probe *probe, u8 ret_mac[6])
+{
+	u8 mac[6] = {2, 0, 0, 0, 1, (u8)((probe->index + e->table) % SWAP_N_NEXTHOPS)};
+
+	memcpy(ret_mac, mac, sizeof(mac));
+}
+
+static int capture_write(const struct probes *p, const u8 port_mac[6], const struct expectation *e,
+			 const char *path)
 {
 	struct pcap_file_hdr hdr = {PCAP_MAGIC, 2, 4, 0, 0, 65535, 1};
-	u8 frame[CAPTURE_FRAME_MAX];
+	u8 frame[CAPTURE_FRAME_MAX], hop[6];
 	FILE *out = fopen(path, "we");
 	int err = 0;
 
@@ -71,6 +86,12 @@ static int capture_write(const struct probes *p, const u8 port_mac[6], const cha
 		u32 len = capture_frame(i, &p->probe[i], port_mac, frame);
 		struct pcap_hdr rec = {i / 1000000, i % 1000000, len, len};
 
+		if (e && capture_fate(i, p->probe[i].family) != CAPTURE_FORWARD)
+			continue;
+		if (e) {
+			hop_mac(e, &p->probe[i], hop);
+			capture_forwarded(frame, e->src_mac, hop);
+		}
 		fwrite(&rec, sizeof(rec), 1, out);
 		fwrite(frame, len, 1, out);
 	}
@@ -112,8 +133,7 @@ static FILE *capture_open(const char *path)
 
 struct judge {
 	FILE *in, *out;
-	u8 src_mac[6];
-	u32 table;
+	struct expectation want;
 	u64 fate[CAPTURE_N_FATES];
 	u64 ip6, bytes, wrong;
 };
@@ -135,7 +155,7 @@ static void judge_mismatch(struct judge *j, u32 i, const u8 *want, int want_len,
 static int judge_frame(struct judge *j, u32 i, const struct swap_probe *probe, const u8 port_mac[6])
 {
 	u8 want[CAPTURE_FRAME_MAX], got[CAPTURE_FRAME_MAX], sent[CAPTURE_FRAME_MAX];
-	u8 hop[6] = {2, 0, 0, 0, 1, (u8)((probe->index + j->table) % SWAP_N_NEXTHOPS)};
+	u8 hop[6];
 	enum capture_fate fate = capture_fate(i, probe->family);
 	int len = (int)capture_frame(i, probe, port_mac, want);
 	int got_len;
@@ -145,7 +165,8 @@ static int judge_frame(struct judge *j, u32 i, const struct swap_probe *probe, c
 	j->fate[fate]++;
 	if (fate != CAPTURE_FORWARD)
 		return 0;
-	capture_forwarded(want, j->src_mac, hop);
+	hop_mac(&j->want, probe, hop);
+	capture_forwarded(want, j->want.src_mac, hop);
 	got_len = frame_read(j->out, got);
 	if (got_len != len || memcmp(got, want, (size_t)len) != 0)
 		judge_mismatch(j, i, want, len, got, got_len);
@@ -181,13 +202,13 @@ static int capture_check(struct judge *j, const struct probes *p, const u8 port_
 
 static int check_run(char **argv, const struct probes *p)
 {
-	struct judge j = {.table = (u32)strtoul(argv[3], NULL, 10)};
+	struct judge j = {.want.table = (u32)strtoul(argv[3], NULL, 10)};
 	u8 port_mac[6];
 	int err = -EINVAL;
 
 	j.in = capture_open(argv[6]);
 	j.out = capture_open(argv[7]);
-	if (j.in && j.out && !mac_read(argv[4], port_mac) && !mac_read(argv[5], j.src_mac))
+	if (j.in && j.out && !mac_read(argv[4], port_mac) && !mac_read(argv[5], j.want.src_mac))
 		err = capture_check(&j, p, port_mac);
 	if (j.in)
 		fclose(j.in);
@@ -196,25 +217,46 @@ static int check_run(char **argv, const struct probes *p)
 	return err;
 }
 
+static int expect_run(char **argv, const struct probes *p)
+{
+	struct expectation e = {.table = (u32)strtoul(argv[3], NULL, 10)};
+	u8 port_mac[6];
+
+	if (mac_read(argv[4], port_mac) || mac_read(argv[5], e.src_mac))
+		return -EINVAL;
+	return capture_write(p, port_mac, &e, argv[6]);
+}
+
+static int write_run(char **argv, const struct probes *p)
+{
+	u8 port_mac[6];
+
+	return mac_read(argv[3], port_mac) ? -EINVAL : capture_write(p, port_mac, NULL, argv[4]);
+}
+
+static const struct {
+	const char *name;
+	int argc;
+	int (*run)(char **argv, const struct probes *p);
+} commands[] = {{"write", 5, write_run}, {"check", 8, check_run}, {"expect", 7, expect_run}};
+
 int main(int argc, char **argv)
 {
-	bool write = argc == 5 && strcmp(argv[1], "write") == 0;
-	bool check = argc == 8 && strcmp(argv[1], "check") == 0;
 	struct probes p = {0};
-	u8 port_mac[6];
 	int err = -EINVAL;
 
-	if (!write && !check) {
-		fprintf(stderr, "usage: capture write PROBES PORT_MAC IN\n"
-				"       capture check PROBES K PORT_MAC SRC_MAC IN OUT\n");
-		return 2;
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(commands); i++) {
+		if (argc != commands[i].argc || strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (probes_read(argv[2], &p))
+			fprintf(stderr, "capture: %s: no probes\n", argv[2]);
+		else
+			err = commands[i].run(argv, &p);
+		free(p.probe);
+		return err ? 1 : 0;
 	}
-	if (probes_read(argv[2], &p))
-		fprintf(stderr, "capture: %s: no probes\n", argv[2]);
-	else if (check)
-		err = check_run(argv, &p);
-	else if (!mac_read(argv[3], port_mac))
-		err = capture_write(&p, port_mac, argv[4]);
-	free(p.probe);
-	return err ? 1 : 0;
+	fprintf(stderr, "usage: capture write PROBES PORT_MAC IN\n"
+			"       capture check PROBES K PORT_MAC SRC_MAC IN OUT\n"
+			"       capture expect PROBES K PORT_MAC SRC_MAC OUT\n");
+	return 2;
 }
