@@ -125,13 +125,23 @@ TARGET void fib_lookup4_avx512(const struct fib_view *v, const struct dwcp_fib_r
 		burst4(v, root, dst, ret_slot, n);
 }
 
-/* Eight addresses taken apart into their halves. */
-inline_here __m512i half6(const struct fib_addr *dst, __mmask8 lanes, bool low)
+/* One half of each of the first @n addresses, 0 … LANES. */
+inline_here __m512i half6(const struct fib_addr *dst, u32 n, bool low)
 {
-	const __m512i at = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
-	const u64 *from = low ? &dst->lo : &dst->hi;
+	const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+	u32 words = (1u << (2 * n)) - 1;
+	__m512i a = _mm512_maskz_loadu_epi64(words & 0xff, dst),
+		b = _mm512_maskz_loadu_epi64(words >> 8, dst + 4);
 
-	return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, at, from, 8);
+	return _mm512_permutex2var_epi64(a,
+					 low ? _mm512_add_epi64(even, _mm512_set1_epi64(1)) : even,
+					 b);
+}
+
+/* Keys in vector @j of a burst of @n. */
+inline_here u32 keys_of(u32 n, u32 j)
+{
+	return n <= j * LANES ? 0 : DWCP_MIN(n - j * LANES, LANES);
 }
 
 /* The 64 bits of the inverted addresses at @depth. */
@@ -141,8 +151,8 @@ inline_here void rewind6(struct lanes *l, const struct fib_addr *dst, u32 n, u32
 		      right = _mm_cvtsi32_si128(64 - (depth & 63));
 
 	for (u32 j = 0; j < VECTORS; j++) {
-		__m512i hi = half6(dst + j * LANES, lanes_of(n, j) & l[j].on, depth >= 64);
-		__m512i lo = half6(dst + j * LANES, lanes_of(n, j) & l[j].on, true);
+		__m512i hi = half6(dst + j * LANES, keys_of(n, j), depth >= 64);
+		__m512i lo = half6(dst + j * LANES, keys_of(n, j), true);
 		__m512i key = _mm512_sll_epi64(hi, left);
 
 		if (depth < 64)
@@ -159,7 +169,7 @@ inline_here void burst6(const struct fib_view *v, const struct dwcp_fib_root *ro
 	u32 depth = root->direct_bits, n_levels = (64 - depth) / DWCP_FIB_STRIDE;
 
 	for (u32 j = 0; j < VECTORS; j++)
-		key[j] = half6(dst + j * LANES, lanes_of(n, j), false);
+		key[j] = half6(dst + j * LANES, keys_of(n, j), false);
 	start(v, root, l, key, n);
 	descend(v, l, n_levels);
 	for (depth += n_levels * DWCP_FIB_STRIDE; any_on(l) && depth < 128;
