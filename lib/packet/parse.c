@@ -249,7 +249,8 @@ static void parse_shift(const u8 *frame, u32 tag_bytes, struct pkt *p)
 	p->svlan = tag_bytes > VLAN_TAG_BYTES ? be16_load(frame + 14) & 0xfff : 0;
 }
 
-bool parse_tagged(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, struct pkt *p)
+dwcp_inline bool parse_tagged_inline(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
+				     struct pkt *p)
 {
 	u32 tag_bytes;
 
@@ -263,10 +264,15 @@ bool parse_tagged(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, str
 	return true;
 }
 
+bool parse_tagged(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len, struct pkt *p)
+{
+	return parse_tagged_inline(cfg, frame, seg_len, p);
+}
+
 dwcp_noinline u32 parse_packet_other(const struct parse_cfg *cfg, const u8 *frame, u32 seg_len,
 				     u32 frame_len, struct pkt *ret_pkt)
 {
-	if (parse_tagged(cfg, frame, seg_len, ret_pkt))
+	if (parse_tagged_inline(cfg, frame, seg_len, ret_pkt))
 		return VERDICT_PASS;
 	return parse_packet_slow(cfg, frame, seg_len, frame_len, ret_pkt);
 }
