@@ -173,10 +173,13 @@ static void start_common(struct packet_build *b, u8 family, u32 n_tags)
 	build_eth(b);
 	for (u32 i = 0; i < n_tags; i++)
 		build_tag(b, 0x8100, (u16)(i + 1));
-	if (family == 4)
-		build_ip4(b);
-	else
+	if (family == 6) {
 		build_ip6(b);
+		return;
+	}
+	build_ip4(b);
+	memset(b->bytes + b->l3 + 4, 0xff, 2); /* identification */
+	b->bytes[b->l3 + 6] = 0xc0;	       /* DF, and the reserved flag */
 }
 
 /* The other tests can't tell who gave the answer. These packets are what the fast path is for. */
