@@ -435,7 +435,10 @@ static int all_render(struct fib_builder *b)
 	/* Leaf 0 belongs to nobody: see abi/fib.h. */
 	if (pool_extend(&b->pool[FIB_LEAF], 1) == POOL_NONE)
 		return -ENOMEM;
-	return pending_render(b);
+	b->pool[FIB_NODE].in_order = b->pool[FIB_LEAF].in_order = true;
+	ret = pending_render(b);
+	b->pool[FIB_NODE].in_order = b->pool[FIB_LEAF].in_order = false;
+	return ret;
 }
 
 static bool mostly_free(const struct pool *p)

@@ -142,19 +142,39 @@ static u32 best_chunk(const struct pool *p, u32 n)
 	return best;
 }
 
+/* At the end, but the last part of each chunk stays free: a run that grows then finds room where it is. */
+static u32 run_append(struct pool *p, u32 n)
+{
+	u32 per = 1u << p->chunk_shift;
+	u32 used = p->n & (per - 1), rest = per - used;
+
+	if (used + n > per - per / POOL_SLACK) {
+		u32 base = pool_extend(p, rest);
+
+		if (base == POOL_NONE)
+			return POOL_NONE;
+		for (u32 i = 0; i < rest; i += POOL_RUN_MAX)
+			chunk_put(p, base + i, DWCP_MIN(rest - i, POOL_RUN_MAX));
+	}
+	return pool_extend(p, n);
+}
+
 u32 pool_alloc(struct pool *p, u32 n)
 {
-	u32 size = chunk_size(p, p->cur, n);
+	u32 size;
 
+	if (p->in_order)
+		return run_append(p, n);
+	size = chunk_size(p, p->cur, n);
 	if (size)
 		return chunk_take(p, p->cur, size, n);
-	if (p->n_free > p->n / 16) {
+	if (p->n_free > p->n / 8) {
 		u32 best = best_chunk(p, n);
 
 		if (best != POOL_NONE)
 			return chunk_take(p, best, chunk_size(p, best, n), n);
 	}
-	return pool_extend(p, n);
+	return run_append(p, n);
 }
 
 void pool_write(struct pool *p, u32 base, const void *src, u32 n)

@@ -3,8 +3,8 @@
  * pool.h - one of the builder's arrays: elements of a fixed size, handed out in runs of 1 … 32, with a dirty
  * flag a chunk. Builder's thread only.
  *
- * Nothing is ever renumbered, and what is free is all zero. Freed runs are reused chunk by chunk: an allocation stays in the chunk that the
- * one before it used as long as it can, so that a commit dirties few chunks. Bookkeeping is kept beside the
+ * Nothing is ever renumbered, and what is free is all zero. An allocation stays in the chunk that the one or the
+ * release before it used as long as it can, so that a commit dirties few chunks. Bookkeeping is kept beside the
  * array, never inside it, because readers get the array as it is, unused elements included.
  */
 #pragma once
@@ -13,6 +13,7 @@
 
 #define POOL_RUN_MAX 32
 #define POOL_NONE    0xffffffffu
+#define POOL_SLACK   32 /* one part in this many of a chunk is left free at first */
 
 struct pool_chunk {
 	u32 sizes; /* bit k - 1: a free run of k elements begins in this chunk */
@@ -30,7 +31,8 @@ struct pool {
 	u32 n, cap;
 	u32 n_chunk;
 	u32 n_free;
-	u32 cur; /* chunk to allocate in */
+	u32 cur;       /* chunk to allocate in */
+	bool in_order; /* append only: addresses follow allocations */
 };
 
 void pool_init(struct pool *p, u32 elem_bytes, u32 chunk_bytes);
