@@ -241,7 +241,7 @@ accounting_read() {
   frames=$(jq '[.ports[].rx_packets] | add' <<<"$ports")
   outside=()
   for host in "$LAB_CLIENT 0" "$LAB_SERVER 1"; do
-    read -r rx tx <<<"$(ip -n "${host% *}" -s -j link show dev eth0 |
+    read -r rx tx <<<"$(lab_in "${host% *}" ip -s -j link show dev eth0 |
       jq -r '.[0].stats64 | "\(.rx.packets) \(.tx.packets)"')"
     mapfile -t -O ${#outside[@]} outside < <(jq --argjson i "${host#* }" --argjson rx "$rx" --argjson tx "$tx" \
       '.ports[$i] | $tx - .rx_packets, .tx_packets - $rx' <<<"$ports")

@@ -22,7 +22,7 @@ lab_up() {
   local ns
   for ns in "$LAB_CLIENT" "$LAB_SERVER" "$LAB_ROUTER"; do
     ip netns add "$ns" || return 1
-    ip -n "$ns" link set lo up || return 1
+    lab_in "$ns" ip link set lo up || return 1
   done
   lab_wire "$LAB_CLIENT" 1 "$LAB_MAC_CLIENT" port-a "$LAB_MAC_ROUTER_A" || return 1
   lab_wire "$LAB_SERVER" 2 "$LAB_MAC_SERVER" port-b "$LAB_MAC_ROUTER_B" || return 1
@@ -38,7 +38,7 @@ lab_wire() {
   lab_in "$LAB_ROUTER" ethtool -K "$port" tx off tso off gso off gro off >/dev/null || return 1
 
   lab_in "$LAB_ROUTER" sysctl -qw "net.ipv6.conf.$port.disable_ipv6=1" net.ipv4.ip_forward=0 || return 1
-  ip -n "$LAB_ROUTER" link set "$port" arp off up || return 1
+  lab_in "$LAB_ROUTER" ip link set "$port" arp off up || return 1
   lab_in "$LAB_ROUTER" nft -f - <<NFT || return 1
 table netdev $port {
   chain ingress { type filter hook ingress device "$port" priority 0; policy drop; }
@@ -46,17 +46,18 @@ table netdev $port {
 NFT
 
   lab_in "$host" sysctl -qw net.ipv6.conf.eth0.accept_ra=0 net.ipv6.conf.eth0.accept_dad=0 || return 1
-  ip -n "$host" link set eth0 addrgenmode none || return 1
-  ip -n "$host" link set eth0 up || return 1
-  ip -n "$host" addr add "10.0.$n.2/24" dev eth0 || return 1
-  ip -n "$host" addr add "fd00:$n::2/64" dev eth0 nodad || return 1
-  ip -n "$host" neigh add "10.0.$n.1" lladdr "$port_mac" dev eth0 nud permanent || return 1
-  ip -n "$host" neigh add "fd00:$n::1" lladdr "$port_mac" dev eth0 nud permanent || return 1
-  ip -n "$host" route add default via "10.0.$n.1" || return 1
-  ip -n "$host" -6 route add default via "fd00:$n::1" || return 1
+  lab_in "$host" ip link set eth0 addrgenmode none || return 1
+  lab_in "$host" ip link set eth0 up || return 1
+  lab_in "$host" ip addr add "10.0.$n.2/24" dev eth0 || return 1
+  lab_in "$host" ip addr add "fd00:$n::2/64" dev eth0 nodad || return 1
+  lab_in "$host" ip neigh add "10.0.$n.1" lladdr "$port_mac" dev eth0 nud permanent || return 1
+  lab_in "$host" ip neigh add "fd00:$n::1" lladdr "$port_mac" dev eth0 nud permanent || return 1
+  lab_in "$host" ip route add default via "10.0.$n.1" || return 1
+  lab_in "$host" ip -6 route add default via "fd00:$n::1" || return 1
 }
 
-# lab_in NAMESPACE COMMAND…: not `ip netns exec`, which would hide this namespace's /sys (bpffs, huge pages).
+# lab_in NAMESPACE COMMAND…: not `ip netns exec` nor `ip -n`, which would hide this namespace's /sys (bpffs, huge pages) and
+# fail in a chroot.
 lab_in() {
   local ns=$1
   shift

@@ -68,11 +68,11 @@ table netdev gateways {
 NFT
   lab_in "$LAB_SERVER" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 || return 1
   # IPv4 answers only from addresses in the table `local`, so the way back to the client must be there as well.
-  ip -n "$LAB_SERVER" route add 10.0.2.0/24 dev eth0 scope link table local || return 1
-  ip -n "$LAB_SERVER" route add 10.0.1.0/24 via 10.0.2.1 dev eth0 table local || return 1
-  ip -n "$LAB_SERVER" route add local default dev lo table local || return 1
-  ip -n "$LAB_SERVER" -6 route add local default dev lo table 100 || return 1
-  ip -n "$LAB_SERVER" -6 rule add iif eth0 lookup 100 || return 1
+  lab_in "$LAB_SERVER" ip route add 10.0.2.0/24 dev eth0 scope link table local || return 1
+  lab_in "$LAB_SERVER" ip route add 10.0.1.0/24 via 10.0.2.1 dev eth0 table local || return 1
+  lab_in "$LAB_SERVER" ip route add local default dev lo table local || return 1
+  lab_in "$LAB_SERVER" ip -6 route add local default dev lo table 100 || return 1
+  lab_in "$LAB_SERVER" ip -6 rule add iif eth0 lookup 100 || return 1
 }
 
 # lab_gateway_frames: "MAC frames" a line, what came to each gateway so far.

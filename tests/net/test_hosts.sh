@@ -103,9 +103,9 @@ expect "IPv6 route" route add 2001:db8:5::/48 nexthop via fd00:2::10 nexthop via
 expect "by two next hops" pings 2001:db8:5::1
 
 # The router's own end goes down and comes back; what is sent meanwhile is lost, and nothing else.
-ip -n "$LAB_ROUTER" link set port-b down
+lab_in "$LAB_ROUTER" ip link set port-b down
 expect "no way through a port that is down" not pings 10.0.2.2
-ip -n "$LAB_ROUTER" link set port-b up
+lab_in "$LAB_ROUTER" ip link set port-b up
 expect "traffic flows again" wait_for 5 pings 10.0.2.2
 
 kill -KILL "$ROUTER_AGENT_PID"
