@@ -174,6 +174,9 @@ int memory_init(struct dataplane *dp, const char *program)
 	eal_add(&a, "%u", mb);
 	if (!dp->huge)
 		eal_add(&a, "--no-huge");
+	/* EAL's run-time files go beside our sockets: below /run/dpdk each start would leave a directory for ever */
+	if (dp->run_dir)
+		setenv("RUNTIME_DIRECTORY", dp->run_dir, 0);
 	ret = rte_eal_init(a.n, a.arg);
 	if (ret < 0) {
 		log_event("memory.init error='%s' huge_pages=%s need_mb=%u hint='%s'",
