@@ -151,4 +151,5 @@ void fdstore_start(struct fdstore *s, struct lab *lab, struct proc *p, const cha
 		_exit(127);
 	}
 	close(fd);
+	proc_hurry(p);
 }
