@@ -80,6 +80,7 @@ struct memif_cfg {
 	const char *idle; /* "poll", "adaptive" */
 	u32 n_prefixes;	  /* of the small table; 0 = full */
 	u32 memory_max_mb;
+	bool capture; /* ports are captures: "in" replays <dir>/in.pcap without end, all else goes to /dev/null */
 	const char *extra; /* more of the dataplane group, or "" */
 };
 

@@ -26,16 +26,23 @@ static void neighbours_write(FILE *f)
 	}
 }
 
-static void port_write(const struct lab *lab, FILE *f, const char *name, const char *ip4,
-		       const char *ip6, const char *comma)
+static void port_write(const struct lab *lab, const struct memif_cfg *cfg, FILE *f,
+		       const char *name, const char *ip4, const char *ip6, const char *comma)
 {
 	fprintf(f,
-		"  { name = \"%s\"; device = \"memif\"; promiscuous = true; rx_ring = 4096; "
-		"tx_ring = 4096;\n"
-		"    args = "
-		"\"role=server,id=0,socket=%s/%s.sock,socket-abstract=no,bsize=2048,rsize=12\";\n"
-		"    addresses = [ \"%s/24\", \"%s/64\" ]; }%s\n",
-		name, lab->dir, name, ip4, ip6, comma);
+		"  { name = \"%s\"; promiscuous = true; rx_ring = 4096; tx_ring = 4096; device = "
+		"\"%s\";\n",
+		name, cfg->capture ? "pcap" : "memif");
+	if (!cfg->capture)
+		fprintf(f,
+			"    args = "
+			"\"role=server,id=0,socket=%s/"
+			"%s.sock,socket-abstract=no,bsize=2048,rsize=12\";\n",
+			lab->dir, name);
+	else
+		fprintf(f, "    args = \"rx_pcap=%s/%s.pcap,tx_pcap=/dev/null%s\";\n", lab->dir,
+			name, strcmp(name, "in") == 0 ? ",infinite_rx=1" : "");
+	fprintf(f, "    addresses = [ \"%s/24\", \"%s/64\" ]; }%s\n", ip4, ip6, comma);
 }
 
 static void swap_tables(struct lab *lab, const struct memif_cfg *cfg, const char *what,
@@ -81,8 +88,8 @@ void memif_lab_config(struct lab *lab, const struct memif_cfg *cfg)
 		cpu, cfg->idle, getpid(), cfg->extra ? cfg->extra : "",
 		cfg->memory_max_mb ? cfg->memory_max_mb : 512);
 	fprintf(f, "ports: (\n");
-	port_write(lab, f, "in", "10.0.1.1", "fd00:1::1", ",");
-	port_write(lab, f, "out", "10.0.2.1", "fd00:2::1", "");
+	port_write(lab, cfg, f, "in", "10.0.1.1", "fd00:1::1", ",");
+	port_write(lab, cfg, f, "out", "10.0.2.1", "fd00:2::1", "");
 	fprintf(f, ");\nneighbours: (\n");
 	neighbours_write(f);
 	fprintf(f, ");\nroute_files: ( { name = \"table\"; path = \"%s\"; } );\n", lab->routes);

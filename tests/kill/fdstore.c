@@ -2,6 +2,7 @@
 /* fdstore.c - see fdstore.h */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +17,6 @@
 #define FIRST_FD    3
 #define MESSAGE_FDS 16
 
-void fdstore_open(struct fdstore *s, const struct lab *lab)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int size = 4 << 20;
-
-	memset(s, 0, sizeof(*s));
-	snprintf(s->path, sizeof(s->path), "%.90s/notify", lab->dir);
-	memcpy(addr.sun_path, s->path, sizeof(addr.sun_path));
-	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		abort();
-}
-
 static void kept_remove(struct fdstore *s, const char *name)
 {
 	u32 n = 0;
@@ -42,14 +29,6 @@ static void kept_remove(struct fdstore *s, const char *name)
 		s->kept[n++] = s->kept[i];
 	}
 	s->n = n;
-}
-
-void fdstore_close(struct fdstore *s)
-{
-	for (u32 i = 0; i < s->n; i++)
-		close(s->kept[i].fd);
-	close(s->fd);
-	unlink(s->path);
 }
 
 static void message_apply(struct fdstore *s, char *text, const int *fds, u32 n_fds)
@@ -102,10 +81,62 @@ static bool message_take(struct fdstore *s)
 	return true;
 }
 
-void fdstore_take(struct fdstore *s)
+static void *fdstore_main(void *arg)
 {
-	while (message_take(s))
-		;
+	struct fdstore *s = arg;
+	struct pollfd pfd = {s->fd, POLLIN, 0};
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
+		if (poll(&pfd, 1, 20) != 1)
+			continue;
+		pthread_mutex_lock(&s->mutex);
+		while (message_take(s))
+			s->messages++;
+		pthread_mutex_unlock(&s->mutex);
+	}
+	return NULL;
+}
+
+u32 fdstore_settle(struct fdstore *s)
+{
+	u64 before;
+	u32 n;
+
+	do {
+		before = __atomic_load_n(&s->messages, __ATOMIC_RELAXED);
+		sleep_ms(100);
+	} while (before != __atomic_load_n(&s->messages, __ATOMIC_RELAXED));
+	pthread_mutex_lock(&s->mutex);
+	n = s->n;
+	pthread_mutex_unlock(&s->mutex);
+	return n;
+}
+
+void fdstore_open(struct fdstore *s, const struct lab *lab)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int size = 4 << 20;
+
+	memset(s, 0, sizeof(*s));
+	snprintf(s->path, sizeof(s->path), "%.90s/notify", lab->dir);
+	memcpy(addr.sun_path, s->path, sizeof(addr.sun_path));
+	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		abort();
+	pthread_mutex_init(&s->mutex, NULL);
+	if (pthread_create(&s->thread, NULL, fdstore_main, s))
+		abort();
+}
+
+void fdstore_close(struct fdstore *s)
+{
+	__atomic_store_n(&s->stop, true, __ATOMIC_RELEASE);
+	pthread_join(s->thread, NULL);
+	for (u32 i = 0; i < s->n; i++)
+		close(s->kept[i].fd);
+	close(s->fd);
+	unlink(s->path);
 }
 
 /* In the child: kept fds go to 3, 4, … by way of numbers that none of them has. */

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "harness.h"
 
 #define FDSTORE_MAX 512
@@ -17,12 +19,17 @@ struct fdstore {
 		int fd;
 	} kept[FDSTORE_MAX];
 	u32 n;
+	pthread_t
+		thread; /* reads all the while: the queue of a datagram socket is short, and its senders wait */
+	pthread_mutex_t mutex;
+	bool stop;
+	u64 messages;
 };
 
 void fdstore_open(struct fdstore *s, const struct lab *lab);
 void fdstore_close(struct fdstore *s);
-/** fdstore_take() - read all messages that are there. */
-void fdstore_take(struct fdstore *s);
+/** fdstore_settle() - wait until no message has come for 100 ms. Return: the number of fds kept. */
+u32 fdstore_settle(struct fdstore *s);
 /** fdstore_start() - a program with NOTIFY_SOCKET and everything kept. */
 void fdstore_start(struct fdstore *s, struct lab *lab, struct proc *p, const char *name,
 		   const char *const *argv);

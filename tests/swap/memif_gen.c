@@ -34,7 +34,7 @@
 #define BEHIND_MAX    256 /* packets; more means that we were away */
 #define MAX_TABLES    1024
 #define STAMP_MAGIC   0x64776370u
-#define LINK_CHECK_NS 5000000u
+#define LINK_CHECK_NS 20000000u
 #define REST_NS	      20000
 #define SETTLE_NS     200000000u
 #define DRAIN_NS      300000000u
@@ -214,14 +214,21 @@ static u32 gen_receive(struct gen *g)
 	return n;
 }
 
-/* A router that was restarted is a new server on the same socket: memif looks for it when asked for the link. */
+/* A router that was restarted is a new server on the same socket; memif connects to it only when a port starts. */
 static void gen_reconnect(struct gen *g, u64 now)
 {
-	struct rte_eth_link link;
+	const u16 port[] = {g->tx_port, g->rx_port};
 
 	g->link_checked_ns = now;
-	rte_eth_link_get_nowait(g->tx_port, &link);
-	rte_eth_link_get_nowait(g->rx_port, &link);
+	for (u32 i = 0; i < 2; i++) {
+		struct rte_eth_link link = {0};
+
+		rte_eth_link_get_nowait(port[i], &link);
+		if (link.link_status)
+			continue;
+		rte_eth_dev_stop(port[i]);
+		rte_eth_dev_start(port[i]);
+	}
 }
 
 /* It shares its CPU with the agent that is being tested: polling without end would starve it. */
