@@ -20,6 +20,7 @@
 #include "adopt.h"
 #include "api.h"
 #include "dataplane.h"
+#include "grace.h"
 #include "link.h"
 #include "log.h"
 #include "store.h"
@@ -258,6 +259,7 @@ static int dataplane_open(struct dataplane *dp)
 		err = adopt_open(dp);
 	if (err)
 		return err;
+	grace_open(dp->qsbr);
 	adopt_restore(dp); /* without tables we run too, and say so */
 	err = link_open(dp);
 	if (!err)
@@ -290,6 +292,7 @@ static void dataplane_close(struct dataplane *dp)
 {
 	if (dp->worker[0]) {
 		workers_stop(dp);
+		grace_open(NULL);
 		dataplane_report(dp);
 	}
 	api_close(dp);

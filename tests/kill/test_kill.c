@@ -32,7 +32,7 @@ static const struct memif_cfg capture_cfg = {.idle = "poll",
 					     .n_prefixes = N_PREFIXES,
 					     .capture = true};
 static struct swap_probe probe; /* any one: its next hop names the table */
-static u32 n_agent_kills, n_dataplane_kills;
+static u32 n_agent_kills, n_dataplane_kills, n_peer_kills;
 static u64 rng = 20261121;
 
 static u32 random_below(u32 n)
@@ -146,6 +146,23 @@ static void test_kill_agent(void **state)
 	assert_int_equal(memif_lab_accounting(&lab), 0);
 	assert_true(worst_ms <= RIGHT_TABLE_MS);
 	json_decref(r);
+}
+
+/* ---- a neighbour over memif ---------------------------------------------------------------------------------------- */
+
+/* Its rings go away under the worker's hands; without grace.c about every third of these was the worker's death. */
+static void test_kill_peer(void **state)
+{
+	for (u32 i = 0; i < n_peer_kills; i++) {
+		memif_lab_generator(&lab, RATE_PPS, 3600);
+		sleep_ms(20 + random_below(60));
+		proc_stop(&lab.generator, i % 2 ? SIGKILL : SIGTERM, 3000);
+		if (!proc_alive(&lab.dataplane))
+			fail_msg("the dataplane died of its neighbour's death, kill %u", i);
+	}
+	assert_int_equal(memif_lab_accounting(&lab), 0);
+	printf("  %u kills of the neighbour on both memif ports: the dataplane runs on\n",
+	       n_peer_kills);
 }
 
 /* ---- the dataplane -------------------------------------------------------------------------------------------------- */
@@ -272,6 +289,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_kill_agent),
+		cmocka_unit_test(test_kill_peer),
 		cmocka_unit_test(test_kill_dataplane_disk),
 		cmocka_unit_test(test_kill_dataplane_fds),
 	};
@@ -280,6 +298,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	n_agent_kills = getenv("DWCP_TEST_FULL") ? 100 : 15;
 	n_dataplane_kills = getenv("DWCP_TEST_FULL") ? 20 : 4;
+	n_peer_kills = getenv("DWCP_TEST_FULL") ? 50 : 10;
 	printf("kills: agent %u of 100, dataplane %u of 20 (from disk and from kept fds each)\n",
 	       n_agent_kills, n_dataplane_kills);
 	programs_init(argc, argv);

@@ -28,16 +28,15 @@
 
 #include "swap_probe.h"
 
-#define BURST	      32
-#define N_MBUFS	      32768
-#define RING	      4096
-#define BEHIND_MAX    256 /* packets; more means that we were away */
-#define MAX_TABLES    1024
-#define STAMP_MAGIC   0x64776370u
-#define LINK_CHECK_NS 20000000u
-#define REST_NS	      20000
-#define SETTLE_NS     200000000u
-#define DRAIN_NS      300000000u
+#define BURST	    32
+#define N_MBUFS	    32768
+#define RING	    4096
+#define BEHIND_MAX  256 /* packets; more means that we were away */
+#define MAX_TABLES  1024
+#define STAMP_MAGIC 0x64776370u
+#define REST_NS	    20000
+#define SETTLE_NS   200000000u
+#define DRAIN_NS    300000000u
 
 struct stamp {
 	u32 magic;
@@ -60,7 +59,7 @@ struct gen {
 	u64 accepted_bytes;
 	u32 k; /* unwrapped number of the table seen last */
 	struct table_seen table[MAX_TABLES];
-	u64 latency_max_ns, link_checked_ns;
+	u64 latency_max_ns;
 };
 
 static volatile sig_atomic_t stop;
@@ -214,23 +213,6 @@ static u32 gen_receive(struct gen *g)
 	return n;
 }
 
-/* A router that was restarted is a new server on the same socket; memif connects to it only when a port starts. */
-static void gen_reconnect(struct gen *g, u64 now)
-{
-	const u16 port[] = {g->tx_port, g->rx_port};
-
-	g->link_checked_ns = now;
-	for (u32 i = 0; i < 2; i++) {
-		struct rte_eth_link link = {0};
-
-		rte_eth_link_get_nowait(port[i], &link);
-		if (link.link_status)
-			continue;
-		rte_eth_dev_stop(port[i]);
-		rte_eth_dev_start(port[i]);
-	}
-}
-
 /* It shares its CPU with the agent that is being tested: polling without end would starve it. */
 static void gen_rest(void)
 {
@@ -262,8 +244,6 @@ static u64 gen_run(struct gen *g)
 			gen_send(g, (u32)DWCP_MIN(due - g->seq, (u64)BURST), now);
 		for (busy = 0; busy < 4 && gen_receive(g); busy++)
 			;
-		if (now - g->link_checked_ns > LINK_CHECK_NS)
-			gen_reconnect(g, now);
 		if (!busy)
 			gen_rest();
 	}
