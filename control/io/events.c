@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "events.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <dwcp/abi/atomic.h>
+#include <dwcp/abi/stats.h>
+#include <dwcp/util/fib.h>
 
 #include "../core/bucket.h"
 #include "clock.h"
@@ -51,8 +55,21 @@ const char *event_type_name(u32 type)
 	}
 }
 
+static const char *port_name(const struct events *e, u16 port, char *buf, size_t size)
+{
+	void *page = (void *)(uintptr_t)e->pages->stats;
+	const struct dwcp_stats_hdr *h = page;
+
+	if (port < h->n_ports)
+		snprintf(buf, size, "%.31s", dwcp_stats_port_at(page, port)->name);
+	else
+		snprintf(buf, size, "%u", port);
+	return buf;
+}
+
 static void event_log(struct events *e, const struct dwcp_event *v)
 {
+	char name[32], address[INET6_ADDRSTRLEN] = "?";
 	u64 suppressed;
 
 	if (v->type == DWCP_EVENT_DROP_SAMPLE || v->type == DWCP_EVENT_ADOPTED ||
@@ -60,9 +77,29 @@ static void event_log(struct events *e, const struct dwcp_event *v)
 		return; /* in `events`; the latter two are logged by the link already */
 	if (!bucket_take(&e->log, clock_ns(), &suppressed))
 		return;
-	log_event("dataplane.%s worker=%u port=%u a=%u b=%llu suppressed=%llu",
-		  event_type_name(v->type), v->worker, v->port, v->a, (unsigned long long)v->b,
-		  (unsigned long long)suppressed);
+	if (suppressed)
+		log_event("dataplane.suppressed events=%llu", (unsigned long long)suppressed);
+	switch (v->type) {
+	case DWCP_EVENT_LINK:
+		log_event("dataplane.link port=%s state=%s",
+			  port_name(e, v->port, name, sizeof(name)), v->a ? "up" : "down");
+		break;
+	case DWCP_EVENT_UNRESOLVED:
+		inet_ntop(v->family == FIB_IP6 ? AF_INET6 : AF_INET, v->data, address,
+			  sizeof(address));
+		log_event("dataplane.unresolved port=%s nexthop_id=%llu destination=%s "
+			  "hint=\"add its neighbour to the configuration\"",
+			  port_name(e, v->port, name, sizeof(name)), (unsigned long long)v->b,
+			  address);
+		break;
+	case DWCP_EVENT_STALL:
+		log_event("dataplane.stall worker=%u ns=%llu", v->a, (unsigned long long)v->b);
+		break;
+	default:
+		log_event("dataplane.unknown type=%u worker=%u a=%u b=%llu", v->type, v->worker,
+			  v->a, (unsigned long long)v->b);
+		break;
+	}
 }
 
 static u32 ring_take(struct events *e, u32 i, u64 unix_ns)

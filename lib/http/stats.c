@@ -200,14 +200,16 @@ json_t *stats_drops_json(const void *page)
 
 /* ---- workers ---------------------------------------------------------------------------------------------- */
 
-/* The smallest value of the bucket behind the one in which the quantile lies: an upper bound, ≤ 12.5 % off. */
+/*
+ * The smallest value of the bucket behind the one that holds the quantile (nearest rank): an upper bound, ≤ 12.5 % off.
+ */
 static u64 hist_quantile(const struct dwcp_hist *copy, u64 total, u32 ppm)
 {
-	u64 seen = 0, want = (u64)((__uint128_t)total * ppm / 1000000);
+	u64 rank = (u64)(((__uint128_t)total * ppm + 999999) / 1000000), seen = 0;
 
 	for (u32 i = 0; i < DWCP_STATS_N_BUCKETS; i++) {
 		seen += copy->bucket[i];
-		if (copy->bucket[i] && seen > want)
+		if (copy->bucket[i] && seen >= rank)
 			return dwcp_hist_floor(i + 1);
 	}
 	return 0;

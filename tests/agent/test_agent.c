@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -38,12 +39,14 @@
 #endif
 
 static const char *agent_path;
+static struct fixture *open_fixture; /* of a test that failed: its agent must not outlive it */
 
 struct fixture {
 	char dir[64], conf[128], routes[128], run[128], state[128], api[128], link[128], log[128];
 	pid_t agent;
 	struct peer *peer;
 	const char *ports[2];
+	u32 coalesce_ms;
 };
 
 static u64 now_ns(void)
@@ -64,14 +67,14 @@ static void config_write(const struct fixture *f, const char *second_port, const
 	fprintf(c,
 		"node: { name = \"test\"; state_dir = \"%s\"; run_dir = \"%s\"; };\n"
 		"dataplane: { workers = [0]; };\n"
-		"agent: { coalesce_ms = 2; };\n"
+		"agent: { coalesce_ms = %u; };\n"
 		"ports = ({ name = \"p0\"; device = \"null\"; addresses = [\"10.0.0.1/16\"]; },\n"
 		"         { name = \"%s\"; device = \"null\"; addresses = [\"192.0.2.1/24\"]; });\n"
 		"neighbours = ({ port = \"p0\"; address = \"10.0.0.2\"; mac = "
 		"\"02:00:00:00:00:02\"; });\n"
 		"route_files = ({ name = \"table\"; path = \"%s\"; });\n"
 		"%s",
-		f->state, f->run, second_port, f->routes, extra);
+		f->state, f->run, f->coalesce_ms, second_port, f->routes, extra);
 	fclose(c);
 }
 
@@ -117,6 +120,7 @@ static pid_t agent_spawn(const struct fixture *f, const char *option, const char
 	assert_true(pid >= 0);
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fd = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(fd, STDERR_FILENO);
 	execl(agent_path, agent_path, "--config", f->conf, option, value, NULL);
@@ -198,6 +202,7 @@ static struct fixture *fixture_open(u32 n_routes)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	open_fixture = f;
 	snprintf(f->dir, sizeof(f->dir), "/tmp/dwcp-agent-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->conf, sizeof(f->conf), "%s/dwcp.conf", f->dir);
@@ -207,6 +212,7 @@ static struct fixture *fixture_open(u32 n_routes)
 	snprintf(f->api, sizeof(f->api), "%s/run/agent.sock", f->dir);
 	snprintf(f->link, sizeof(f->link), "%s/run/dataplane.link", f->dir);
 	snprintf(f->log, sizeof(f->log), "%s/log", f->dir);
+	f->coalesce_ms = 2;
 	f->ports[0] = "p0";
 	f->ports[1] = "p1";
 	mkdir(f->run, 0755);
@@ -215,16 +221,41 @@ static struct fixture *fixture_open(u32 n_routes)
 	return f;
 }
 
-static void fixture_close(struct fixture *f)
+static void fixture_remove(struct fixture *f)
 {
 	char command[128];
 
-	agent_stop(f);
+	open_fixture = NULL;
 	if (f->peer)
 		peer_close(f->peer);
 	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
 	assert_int_equal(system(command), 0);
 	free(f);
+}
+
+static void fixture_close(struct fixture *f)
+{
+	agent_stop(f);
+	fixture_remove(f);
+}
+
+static int failed_remove(void **state)
+{
+	struct fixture *f = open_fixture;
+	char *text;
+
+	(void)state;
+	if (!f)
+		return 0;
+	text = file_text(f->log);
+	print_error("the agent's log:\n%s", text);
+	free(text);
+	if (f->agent) {
+		kill(f->agent, SIGKILL);
+		waitpid(f->agent, NULL, 0);
+	}
+	fixture_remove(f);
+	return 0;
 }
 
 /* ---- the API ---------------------------------------------------------------------------------------------------------- */
@@ -705,7 +736,6 @@ static void a_state_that_cannot_be_written_refuses_changes(void **state)
 static void api_routes_outlive_a_configuration_without_their_port(void **state)
 {
 	struct fixture *f = fixture_open(10);
-	char *text;
 
 	(void)state;
 	peer_start(f, 0);
@@ -731,8 +761,6 @@ static void api_routes_outlive_a_configuration_without_their_port(void **state)
 			      "{\"prefix\": \"49.0.0.0/24\", \"type\": \"blackhole\"}"),
 			 200);
 	publish_expect(f);
-	text = file_text(f->routes);
-	free(text);
 	agent_stop(f);
 	peer_close(f->peer);
 	/* and back again */
@@ -874,20 +902,24 @@ static void systemd_is_told(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tables_are_published_and_one_route_is_cheap),
-		cmocka_unit_test(a_burst_of_changes_is_few_publishes),
-		cmocka_unit_test(mutations_name_their_revision),
-		cmocka_unit_test(a_bad_reload_changes_nothing),
-		cmocka_unit_test(a_killed_agent_comes_back_with_the_same_tables),
-		cmocka_unit_test(a_new_dataplane_gets_everything),
-		cmocka_unit_test(refusals_are_shown_and_not_repeated),
-		cmocka_unit_test(other_ports_hold_publishing),
-		cmocka_unit_test(there_is_one_agent),
-		cmocka_unit_test(bad_starts_say_what_to_do),
-		cmocka_unit_test(a_state_that_cannot_be_written_refuses_changes),
-		cmocka_unit_test(api_routes_outlive_a_configuration_without_their_port),
-		cmocka_unit_test(nouns_are_answered),
-		cmocka_unit_test(systemd_is_told),
+		cmocka_unit_test_teardown(tables_are_published_and_one_route_is_cheap,
+					  failed_remove),
+		cmocka_unit_test_teardown(a_burst_of_changes_is_few_publishes, failed_remove),
+		cmocka_unit_test_teardown(mutations_name_their_revision, failed_remove),
+		cmocka_unit_test_teardown(a_bad_reload_changes_nothing, failed_remove),
+		cmocka_unit_test_teardown(a_killed_agent_comes_back_with_the_same_tables,
+					  failed_remove),
+		cmocka_unit_test_teardown(a_new_dataplane_gets_everything, failed_remove),
+		cmocka_unit_test_teardown(refusals_are_shown_and_not_repeated, failed_remove),
+		cmocka_unit_test_teardown(other_ports_hold_publishing, failed_remove),
+		cmocka_unit_test_teardown(there_is_one_agent, failed_remove),
+		cmocka_unit_test_teardown(bad_starts_say_what_to_do, failed_remove),
+		cmocka_unit_test_teardown(a_state_that_cannot_be_written_refuses_changes,
+					  failed_remove),
+		cmocka_unit_test_teardown(api_routes_outlive_a_configuration_without_their_port,
+					  failed_remove),
+		cmocka_unit_test_teardown(nouns_are_answered, failed_remove),
+		cmocka_unit_test_teardown(systemd_is_told, failed_remove),
 	};
 
 	if (argc < 2) {

@@ -156,6 +156,8 @@ static void quantiles_bound_the_samples(void **state)
 	for (u64 v = 1; v <= 1000; v++)
 		w->latency.bucket[dwcp_hist_bucket(v * 100)]++;
 	w->gap.bucket[dwcp_hist_bucket(1000000)] = 1;
+	dwcp_stats_worker_at(h, 2)->latency.bucket[40] = 1;
+	dwcp_stats_worker_at(h, 2)->latency.bucket[80] = 1;
 	list = stats_workers_json(h);
 	assert_int_equal(json_array_size(list), N_WORKERS);
 	o = json_object_get(json_array_get(list, 0), "latency");
@@ -167,6 +169,10 @@ static void quantiles_bound_the_samples(void **state)
 	assert_in_range(int_of(o, "p999_ns"), 49950, 49950 * 9 / 8);
 	assert_in_range(int_of(o, "max_ns"), 50000, 50000 * 9 / 8);
 	assert_true(int_of(o, "p50_ns") <= int_of(o, "p90_ns"));
+	o = json_object_get(json_array_get(list, 2),
+			    "latency"); /* two samples: the first is the median */
+	assert_int_equal(int_of(o, "p50_ns"), dwcp_hist_floor(41) / 2);
+	assert_int_equal(int_of(o, "p90_ns"), dwcp_hist_floor(81) / 2);
 	o = json_object_get(json_array_get(list, 0), "gap"); /* in ns already */
 	assert_in_range(int_of(o, "max_ns"), 1000000, 1000000 * 9 / 8);
 	assert_in_range(int_of(o, "p50_ns"), 1000000, 1000000 * 9 / 8);
