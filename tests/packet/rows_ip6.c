@@ -428,7 +428,7 @@ static void rows_source(struct row_set *set)
 		be32_store(ip(&b) + 12, (u32)a->hi);
 		be32_store(ip(&b) + 16, (u32)(a->lo >> 32));
 		be32_store(ip(&b) + 20, (u32)a->lo);
-		udp(&b, 4);
+		udp(&b, 18);
 		rows_add(set, &b, verdict, "source %016lx %016lx", a->hi, a->lo);
 	}
 }

@@ -73,6 +73,26 @@ static void rows_ethertype(struct row_set *set)
 	rows_drop(set, &b, L2_MULTICAST, "broadcast of an unknown ethertype");
 }
 
+/* Every bit of the EtherType counts, also in front of a good IP packet. */
+static void rows_ethertype_bits(struct row_set *set, void (*ip)(struct packet_build *),
+				const char *name)
+{
+	static struct packet_build b;
+
+	for (u32 n_tags = 0; n_tags < 3; n_tags++) {
+		for (u32 bit = 0; bit < 16; bit++) {
+			build_eth(&b);
+			for (u32 i = 0; i < n_tags; i++)
+				build_tag(&b, 0x8100, 100);
+			ip(&b);
+			b.bytes[b.l3 - 2 + bit / 8] ^= (u8)(1u << bit % 8);
+			rows_drop(set, &b, L2_ETHERTYPE,
+				  "%s, %u tags, bit %u of the ethertype flipped", name, n_tags,
+				  bit);
+		}
+	}
+}
+
 static void rows_arp(struct row_set *set)
 {
 	static struct packet_build b;
@@ -150,6 +170,8 @@ void rows_l2(struct row_set *set)
 	rows_mac(set, udp4, "udp4");
 	rows_mac(set, udp6, "udp6");
 	rows_ethertype(set);
+	rows_ethertype_bits(set, udp4, "udp4");
+	rows_ethertype_bits(set, udp6, "udp6");
 	rows_arp(set);
 	rows_vlan(set);
 	rows_crossed(set);

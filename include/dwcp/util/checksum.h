@@ -11,16 +11,6 @@
 #include <dwcp/endian.h>
 #include <dwcp/packet.h>
 
-/* Folds a 64-bit one's complement sum (end-around carries already in) to 16 bits. */
-dwcp_inline u16 checksum_fold(u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (u16)sum;
-}
-
 dwcp_inline u64 checksum_load64(const u8 *p)
 {
 	u64 v;
@@ -55,14 +45,19 @@ dwcp_inline bool ip4_checksum_ok_20(const u8 *hdr)
 	return sum % 0xffff == 0;
 }
 
-/** ip4_checksum_sum() - one's complement sum of a header, native order. @hdr_bytes: a multiple of 4. */
+/**
+ * ip4_checksum_sum() - one's complement sum of a header that is not all zeros, native order: 1 to 0xffff.
+ * @hdr_bytes: a multiple of 4.
+ */
 dwcp_inline u16 ip4_checksum_sum(const u8 *hdr, u32 hdr_bytes)
 {
 	u64 sum = 0;
+	u16 rest;
 
 	for (u32 i = 0; i < hdr_bytes; i += 4)
 		sum += checksum_load32(hdr + i);
-	return checksum_fold(sum);
+	rest = (u16)(sum % 0xffff);
+	return rest ? rest : 0xffff;
 }
 
 /** ip4_checksum_ok() - the same for any header length. @hdr_bytes: IHL × 4, 20 to 60. */
