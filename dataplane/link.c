@@ -142,7 +142,8 @@ static int link_send_held(struct link *l)
 		(DWCP_LINK_MAX_BYTES / 2 - sizeof(struct dwcp_link_held)) / sizeof(u64);
 	struct dwcp_link_held *msg = malloc(DWCP_LINK_MAX_BYTES / 2);
 	u64 *ids = malloc(sizeof(u64) * DWCP_MANIFEST_MAX_SEGMENTS);
-	u32 n = ids ? adopt_held_ids(l->dp, ids, DWCP_MANIFEST_MAX_SEGMENTS) : 0;
+	u32 held = ids ? adopt_held_ids(l->dp, ids, DWCP_MANIFEST_MAX_SEGMENTS) : 0;
+	u32 n = DWCP_MIN(held, DWCP_MANIFEST_MAX_SEGMENTS);
 	int err = msg && ids ? 0 : -ENOMEM;
 
 	for (u32 i = 0; !err && i < n; i += per_message) {

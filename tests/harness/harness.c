@@ -33,6 +33,13 @@ static void die(const char *what, const char *arg)
 	abort();
 }
 
+bool test_full(void)
+{
+	const char *full = getenv("DWCP_TEST_FULL");
+
+	return full && strcmp(full, "1") == 0;
+}
+
 void require_root(const char *what)
 {
 	if (geteuid() == 0)
@@ -334,7 +341,7 @@ static int api_connect(const struct lab *lab, const char *socket_name)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval tv = {3, 0};
+	struct timeval tv = {30, 0}; /* a reload of a full table on a busy machine */
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.80s/%.20s", lab->run_dir, socket_name);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));

@@ -23,6 +23,8 @@ struct lab {
 	struct proc dataplane, agent, generator;
 };
 
+/** test_full() - $DWCP_TEST_FULL=1: the full counts. */
+bool test_full(void);
 /** require_root() - or exit 77 with the reason. */
 void require_root(const char *what);
 

@@ -296,9 +296,9 @@ int main(int argc, char **argv)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	n_agent_kills = getenv("DWCP_TEST_FULL") ? 100 : 15;
-	n_dataplane_kills = getenv("DWCP_TEST_FULL") ? 20 : 4;
-	n_peer_kills = getenv("DWCP_TEST_FULL") ? 50 : 10;
+	n_agent_kills = test_full() ? 100 : 15;
+	n_dataplane_kills = test_full() ? 20 : 4;
+	n_peer_kills = test_full() ? 50 : 10;
 	printf("kills: agent %u of 100, dataplane %u of 20 (from disk and from kept fds each)\n",
 	       n_agent_kills, n_dataplane_kills);
 	programs_init(argc, argv);

@@ -322,9 +322,9 @@ int main(int argc, char **argv)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	n_swaps = getenv("DWCP_TEST_FULL") ? 200 : 8;
-	n_rounds = getenv("DWCP_TEST_FULL") ? 8 : 2;
-	n_single = getenv("DWCP_TEST_FULL") ? 200 : 50;
+	n_swaps = test_full() ? 200 : 8;
+	n_rounds = test_full() ? 8 : 2;
+	n_single = test_full() ? 200 : 50;
 	printf("swaps: %u of 200, single routes: %u of 200\n", n_swaps, n_single);
 	programs_init(argc, argv);
 	lab_open(&lab, "swap");
