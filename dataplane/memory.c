@@ -154,7 +154,7 @@ static int memory_check_cpus(const struct dwcp_config *cfg)
 int memory_init(struct dataplane *dp, const char *program)
 {
 	const struct dwcp_config *cfg = dp->cfg;
-	struct eal_args a = {0};
+	static struct eal_args a; /* for ever: EAL keeps pointers into it */
 	u32 mb = memory_mb_needed(cfg);
 	int ret = memory_check_cpus(cfg);
 
@@ -189,7 +189,7 @@ int memory_init(struct dataplane *dp, const char *program)
 	}
 	dp->eal = true;
 	log_event("memory.init mb=%u huge_pages=%s", mb, dp->huge ? "on" : "off");
-	return 0; /* a.arg stays: EAL keeps pointers into it */
+	return 0;
 }
 
 int memory_pool_create(struct dataplane *dp)
