@@ -17,13 +17,15 @@
 #include "log.h"
 
 #define EAL_ARGS_MAX   (16 + 2 * PORT_MAX)
+#define EAL_ARG_BYTES  1024
 #define MBUF_CACHE     256
 #define MBUF_OVERHEAD  (sizeof(struct rte_mbuf) + 64 + 64) /* object header, alignment */
 #define MEMORY_BASE_MB 64				   /* rings, workers, drivers */
 
 struct eal_args {
 	int n;
-	char *arg[EAL_ARGS_MAX];
+	char *arg[EAL_ARGS_MAX]; /* EAL reorders and overwrites these */
+	char text[EAL_ARGS_MAX][EAL_ARG_BYTES];
 };
 
 static void eal_add(struct eal_args *a, const char *fmt, ...) dwcp_printf(2, 3);
@@ -33,8 +35,11 @@ static void eal_add(struct eal_args *a, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (a->n < EAL_ARGS_MAX - 1 && vasprintf(&a->arg[a->n], fmt, ap) > 0)
+	if (a->n < EAL_ARGS_MAX - 1) {
+		vsnprintf(a->text[a->n], EAL_ARG_BYTES, fmt, ap);
+		a->arg[a->n] = a->text[a->n];
 		a->n++;
+	}
 	va_end(ap);
 }
 
