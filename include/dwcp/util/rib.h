@@ -5,6 +5,14 @@
  * Holds every route of every source, picks the best a prefix, interns path sets as next hops and ECMP groups with ids
  * that are never reused, and keeps the FIB. rib_publish() brings the arrays up to date and seals only the chunks that
  * changed. One thread (the agent's builder thread, or the CLI's main). No sockets, no logging.
+ *
+ * An id is made of what a path set means (gateways, names of ports, tags, weights): an agent that starts again gives the
+ * same ids, a path set that returns has its own id again, and while a rib lives no id ever means anything else. The same
+ * calls in the same order make the same segments, byte for byte.
+ *
+ * A path set is resolved anew when the configuration changes: its id, its slot and the FIB stay. Ports are known by
+ * name. A path whose port is gone, or whose gateway has no neighbour, is unresolved; a group gives the buckets of
+ * unresolved members to the others, unless all are.
  */
 #pragma once
 
@@ -33,16 +41,16 @@ struct rib_publish_times {
 
 struct rib_usage {
 	u64 n_nexthops, n_groups; /* path sets of one path or of a type without any; of several */
-	u64 n_slots;              /* elements of the nexthop section, free ones included */
-	u64 n_ids_given;          /* since the rib was created */
-	u64 route_bytes;          /* heap: prefixes and sources, without the FIB's */
-	u64 nexthop_bytes;        /* heap: path sets, slots, buckets, ids */
+	u64 n_slots;		  /* elements of the nexthop section, free ones included */
+	u64 n_ids_given;	  /* since the rib was created */
+	u64 route_bytes;	  /* heap: prefixes and sources, without the FIB's */
+	u64 nexthop_bytes;	  /* heap: path sets, slots, buckets, ids */
 	struct rib_publish_times times; /* of the last publish */
 };
 
 struct rib_cfg {
 	u32 chunk_bytes; /* of published sections */
-	bool huge;       /* seal into 2 MB pages where there are some */
+	bool huge;	 /* seal into 2 MB pages where there are some */
 };
 
 struct rib *rib_create(const struct rib_cfg *cfg);
@@ -51,6 +59,8 @@ void rib_free(struct rib *r);
 /**
  * rib_configure() - ports, addresses and neighbours from the configuration: local and connected routes, adjacencies.
  * Replaces what an earlier call set; path sets whose neighbour changed are rewritten in place.
+ * @cfg: borrowed for the call.
+ * Return: 0; -EINVAL (bad index, address or tag: nothing has changed); -ENOMEM (call again: routes may be incomplete).
  */
 int rib_configure(struct rib *r, const struct dwcp_config *cfg);
 
@@ -60,9 +70,12 @@ int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route);
 int rib_route_del(struct rib *r, u8 source, const struct fib_prefix *prefix);
 /**
  * rib_source_replace() - replace all routes of a source by a list, changing only what differs.
- * @ret_rejected: how many could not be used (their gateway is on no port), 0 otherwise.
+ * @routes: borrowed for the call; of a prefix that is there twice the last counts. In address order it is fastest.
+ * @ret_rejected: how many could not be used (their gateway is on no port), 0 otherwise; NULL is fine.
+ * Return: 0; -EINVAL (source), -ENOMEM, -ENOSPC: some routes may be replaced, none is lost that wasn't to be.
  */
-int rib_source_replace(struct rib *r, u8 source, const struct route_cfg *routes, u64 n, u64 *ret_rejected);
+int rib_source_replace(struct rib *r, u8 source, const struct route_cfg *routes, u64 n,
+		       u64 *ret_rejected);
 
 struct rib_route {
 	struct fib_prefix prefix;
@@ -72,14 +85,19 @@ struct rib_route {
 	u32 slot;
 	u32 n_paths;
 	struct path_cfg paths[CONFIG_MAX_PATHS];
-	bool resolved; /* every path has a neighbour */
+	bool resolved; /* every path has a neighbour, or is on link */
 };
 
 /** rib_lookup() - longest match, as the table will answer. Return: 0, -ENOENT. */
-int rib_lookup(const struct rib *r, u32 vrf, u8 family, const struct fib_addr *a, struct rib_route *ret_route);
-/** rib_each() - best routes in address order from (and after) @from; cb nonzero stops. @from NULL = all. */
-int rib_each(const struct rib *r, const struct fib_prefix *from, int (*cb)(void *arg, const struct rib_route *route),
-	     void *arg);
+int rib_lookup(const struct rib *r, u32 vrf, u8 family, const struct fib_addr *a,
+	       struct rib_route *ret_route);
+/**
+ * rib_each() - best routes in address order: IPv4 first, then by VRF, address, length.
+ * @from: the first that is given, or what would follow it; NULL = all. @cb: must not change the rib; nonzero stops.
+ * Return: what cb returned, 0, -EINVAL (from), -ENOMEM.
+ */
+int rib_each(const struct rib *r, const struct fib_prefix *from,
+	     int (*cb)(void *arg, const struct rib_route *route), void *arg);
 u64 rib_count(const struct rib *r, u8 family);
 u64 rib_source_count(const struct rib *r, u8 source, u8 family);
 /** rib_usage() - sizes and times, for metrics. */
@@ -106,8 +124,10 @@ struct table_image {
  * rib_publish() - bring the arrays up to date and seal what changed.
  * @ret_image: borrowed from the rib until the next publish. Fds may be passed over sockets from another thread as long
  * as no publish runs meanwhile.
+ * On failure the image before stays as it is, fds included, and the rib stays dirty.
  * Return: 0, -ENOMEM, -ENOSPC (more next hops or chunks than a manifest holds), -errno of memfd.
  */
-int rib_publish(struct rib *r, const struct manifest_cfg *cfg, const struct table_image **ret_image);
+int rib_publish(struct rib *r, const struct manifest_cfg *cfg,
+		const struct table_image **ret_image);
 /** rib_renumber() - give every next hop another slot (tests; compaction): ids stay. */
 int rib_renumber(struct rib *r, u64 seed);

@@ -108,7 +108,6 @@ static void set_hash(struct set_key *s)
 	u64 bytes[CONFIG_MAX_PATHS][2];
 
 	if (s->n == 1) {
-		s->paths[0].weight = 1; /* weighs nothing against itself */
 		s->hash = s->paths[0].hash;
 		return;
 	}

@@ -167,10 +167,14 @@ static void test_nothing(void **state)
 	struct net net;
 	struct route_cfg route;
 	struct path_cfg other;
+	int fds[1024];
 
 	net_init(&net, 5000, 500, 64);
 	net_load(&f, &net, 16384);
 	assert_true(f.image->n_fresh > 4);
+	assert_true(f.image->manifest->n_segments <= DWCP_ARRAY_LEN(fds));
+	for (u32 i = 0; i < f.image->manifest->n_segments; i++)
+		fds[i] = f.image->segments[i].fd;
 	fixture_publish(&f);
 	assert_int_equal(f.image->n_fresh, 0);
 	assert_int_equal(f.image->fresh_bytes, 0);
@@ -184,6 +188,8 @@ static void test_nothing(void **state)
 	assert_true(rib_dirty(f.r));
 	fixture_publish(&f);
 	assert_int_equal(f.image->n_fresh, 0);
+	for (u32 i = 0; i < f.image->manifest->n_segments; i++)
+		assert_int_equal(f.image->segments[i].fd, fds[i]); /* not sealed again */
 	net_fini(&net);
 	fixture_fini(&f);
 }
@@ -434,6 +440,65 @@ static void test_id_collision(void **state)
 	fixture_fini(&f);
 }
 
+/* One next hop after another, with publishes between: what moves when the table of ids grows is sealed again. */
+static void test_ids_grow(void **state)
+{
+	enum { N = 6000 };
+	struct fixture f;
+	struct dwcp_config *c = config_make(2, ports);
+	static u32 ids[N];
+	struct rib_route r;
+
+	fixture_init(&f, 4096);
+	f.n_ports = 2;
+	assert_int_equal(rib_configure(f.r, c), 0);
+	for (u32 i = 0; i < N; i++) {
+		struct path_cfg p = gateway(i);
+		struct route_cfg route = {.paths = &p, .n_paths = 1};
+
+		route.prefix = (struct fib_prefix){.addr = {0, 0xc0000000 + (i << 8)},
+						   .family = FIB_IP4,
+						   .len = 24};
+		assert_int_equal(rib_route_set(f.r, RIB_STATIC, &route), 0);
+		assert_int_equal(rib_lookup(f.r, 0, FIB_IP4, &route.prefix.addr, &r), 0);
+		ids[i] = r.nexthop_id;
+		if (i % 97 && i != N - 1)
+			continue;
+		fixture_publish(&f);
+		for (u32 k = 0; k <= i; k++) {
+			struct fib_addr a = {0, 0xc0000000 + (k << 8)};
+
+			assert_int_equal(nexthop_by_id(f.g, ids[k]),
+					 fixture_slot(&f, 0, FIB_IP4, &a));
+		}
+	}
+	config_drop(c);
+	fixture_fini(&f);
+}
+
+/* A table with a single next hop: it gets another slot all the same. */
+static void test_renumber_one(void **state)
+{
+	static const char *const only[] = {"192.0.2.1/32", NULL};
+	static const char *const *const port[] = {only};
+	struct dwcp_config *c = config_make(1, port);
+	struct fib_addr a = addr_of("192.0.2.1");
+	struct fixture f;
+	u32 slot;
+
+	fixture_init(&f, 4096);
+	assert_int_equal(rib_renumber(f.r, 1), 0); /* nothing there */
+	assert_int_equal(rib_configure(f.r, c), 0);
+	fixture_publish(&f);
+	slot = fixture_slot(&f, 0, FIB_IP4, &a);
+	assert_int_equal(rib_renumber(f.r, 1), 0);
+	fixture_publish(&f);
+	assert_int_not_equal(fixture_slot(&f, 0, FIB_IP4, &a), slot);
+	assert_int_equal(fixture_nexthop(&f, 0, FIB_IP4, &a)->type, DWCP_NEXTHOP_LOCAL);
+	config_drop(c);
+	fixture_fini(&f);
+}
+
 static void assert_same_by_id(const struct fixture *f, const struct generation *before, bool moved)
 {
 	u32 n = 0;
@@ -559,6 +624,7 @@ int main(void)
 		cmocka_unit_test(test_no_fds),	      cmocka_unit_test(test_too_many_chunks),
 		cmocka_unit_test(test_fds_return),    cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_id_collision),  cmocka_unit_test(test_renumber),
+		cmocka_unit_test(test_ids_grow),      cmocka_unit_test(test_renumber_one),
 		cmocka_unit_test(test_many_nexthops),
 	};
 
