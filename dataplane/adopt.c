@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adopt.h"
@@ -41,6 +42,17 @@ static void adopt_finish(struct adopt *a)
 		a->last_refusal = a->row;
 	if (a->done)
 		a->done(a->done_arg, &a->row);
+}
+
+/* Segments that 2 MB pages back. */
+static u64 adopt_huge_segments(const struct generation *g)
+{
+	struct stat st;
+	u64 n = 0;
+
+	for (u32 i = 0; g && i < g->n_segments; i++)
+		n += fstat(generation_fd(g, i), &st) == 0 && st.st_blksize >= 2 << 20;
+	return n;
 }
 
 static void adopt_publish_stats(struct adopt *a)
@@ -94,6 +106,7 @@ static void adopt_answer(struct adopt *a)
 	a->row.n_segments = a->current->n_segments;
 	a->row.n_new_segments = a->current->n_new_segments;
 	counters_event(a->dp, &e);
+	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, adopt_huge_segments(a->current));
 	adopt_finish(a);
 	store_request(a->dp->store, a->current);
 }
@@ -171,14 +184,21 @@ void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u
 	event_add(a->timer, &now);
 }
 
+void adopt_note_refusal(struct dataplane *dp, const char *what, const char *reason)
+{
+	struct adopt_row *row = &dp->adopt->last_refusal;
+
+	*row = (struct adopt_row){.refused = true, .unix_ns = clock_unix_ns()};
+	snprintf(row->reason, sizeof(row->reason), "%s: %s", what, reason);
+	dwcp_count(&dataplane_stats(dp)->refusals, 1);
+}
+
 /* What was kept is not good: it is in status like any other refusal. */
 static void adopt_restore_refused(struct adopt *a, const char *from, const char *reason,
 				  const char *effect)
 {
 	log_event("tables.restore from=%s refused='%s' effect='%s'", from, reason, effect);
-	a->last_refusal = (struct adopt_row){.refused = true, .unix_ns = clock_unix_ns()};
-	snprintf(a->last_refusal.reason, sizeof(a->last_refusal.reason), "restore: %s", reason);
-	dwcp_count(&dataplane_stats(a->dp)->refusals, 1);
+	adopt_note_refusal(a->dp, "restore", reason);
 }
 
 static void adopt_restored(struct adopt *a, struct generation *g, const char *from)
@@ -241,6 +261,7 @@ int adopt_open(struct dataplane *dp)
 		.max_bytes = (u64)dp->cfg->dataplane.tables.memory_max_mb << 20,
 		.max_segments = DWCP_MANIFEST_MAX_SEGMENTS,
 		.lock = dp->cfg->dataplane.tables.lock,
+		.huge = dp->huge,
 	};
 	struct adopt *a = calloc(1, sizeof(*a));
 

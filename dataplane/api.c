@@ -47,6 +47,11 @@ static json_t *warnings_json(const struct dataplane *dp)
 	if (!dp->gen)
 		json_array_append_new(w, json_string("no tables yet: every packet is dropped as "
 						     "no_table"));
+	if (dp->gen && dataplane_stats(dp)->huge_segments < dp->gen->n_segments)
+		json_array_append_new(w,
+				      json_string("tables are not on huge pages: more TLB misses "
+						  "with a full table "
+						  "(agent.chunk_kb = 2048 and free 2 MB pages)"));
 	if (!link_connected(dp))
 		json_array_append_new(w,
 				      json_string("no agent connected: tables stay as they are"));

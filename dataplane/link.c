@@ -210,6 +210,7 @@ static const char *segments_message(struct link *l, struct message *m)
 		if (adopt_stage(l->dp, &msg->desc[i], fd, reason) == 0)
 			continue;
 		l->refused++;
+		adopt_note_refusal(l->dp, "segment", reason);
 		log_event("agent.segment_refused id=%016lx section=%s reason='%s'", msg->desc[i].id,
 			  section_name(msg->desc[i].section), reason);
 		snprintf(no.reason, sizeof(no.reason), "%s", reason);

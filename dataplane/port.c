@@ -182,15 +182,23 @@ static void port_offloads(struct port *port, const struct rte_eth_dev_info *info
 	port->tx_offloads = conf->txmode.offloads;
 }
 
+/* What ethdev adds to an MTU before it compares with the longest frame: a driver's own figure, else header and CRC. */
+static u32 port_frame_overhead(const struct rte_eth_dev_info *info)
+{
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		return info->max_rx_pktlen - info->max_mtu;
+	return RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+}
+
 static int port_mtu(struct port *port, const struct rte_eth_dev_info *info,
 		    struct rte_eth_conf *conf)
 {
-	u32 limit = info->max_mtu;
+	u32 overhead = port_frame_overhead(info), limit = info->max_mtu;
 
-	/* virtual drivers name a maximal frame that they do not enforce; a NIC means it */
-	if (info->max_rx_pktlen > RTE_ETHER_HDR_LEN)
-		limit = DWCP_MIN(limit, info->max_rx_pktlen - RTE_ETHER_HDR_LEN);
+	if (info->max_rx_pktlen > overhead)
+		limit = DWCP_MIN(limit, info->max_rx_pktlen - overhead);
 	conf->rxmode.mtu = DWCP_MIN((u32)port->mtu, limit);
+	/* virtual drivers name a longest frame that they do not enforce; a NIC means it */
 	if (conf->rxmode.mtu >= port->mtu || port->vdev)
 		return 0;
 	log_event("port.open port=%s error=mtu mtu=%u device_max=%u hint='lower mtu'",

@@ -18,7 +18,7 @@
 #include "log.h"
 #include "store.h"
 
-#define FDS_MAX 1024 /* FileDescriptorStoreMax of the unit file */
+#define FDS_MAX 1024 /* a unit file needs FileDescriptorStoreMax= of as many */
 
 struct store {
 	struct dataplane *dp;

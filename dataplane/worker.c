@@ -58,6 +58,10 @@ static void worker_gap(struct worker *w, u64 now)
 	ns = gap * 1000 / (w->tsc_hz / 1000000);
 	dwcp_count(&w->stats->gaps, 1);
 	dwcp_count(&w->stats->gap.bucket[dwcp_hist_bucket(ns)], 1);
+	if (ns >= DWCP_GAP_LONG_NS) {
+		dwcp_count(&w->stats->long_gaps, 1);
+		dwcp_count(&w->stats->long_gap_ns, ns);
+	}
 	if (ns > w->stats->max_gap_ns)
 		dwcp_store_relaxed(&w->stats->max_gap_ns, ns);
 }
@@ -130,7 +134,7 @@ static u64 worker_sleep_max(const struct dataplane *dp, const struct worker *w)
 	return DWCP_MAX(sleep_ns, (u64)1000);
 }
 
-static void worker_assign_queues(struct dataplane *dp)
+static int worker_assign_queues(struct dataplane *dp)
 {
 	u32 next = 0;
 
@@ -138,10 +142,17 @@ static void worker_assign_queues(struct dataplane *dp)
 		for (u16 q = 0; q < dp->port[i].n_rxq; q++) {
 			struct worker *w = dp->worker[next++ % dp->n_workers];
 
-			if (w->n_rxq < WORKER_MAX_RXQ)
-				w->rxq[w->n_rxq++] = (struct rx_queue){(u16)i, dp->port[i].id, q};
+			if (w->n_rxq == WORKER_MAX_RXQ) {
+				log_event("worker.queues error=too_many worker=%u max=%u "
+					  "hint='more dataplane.workers or fewer "
+					  "rx_queues'",
+					  w->idx, WORKER_MAX_RXQ);
+				return -EINVAL;
+			}
+			w->rxq[w->n_rxq++] = (struct rx_queue){(u16)i, dp->port[i].id, q};
 		}
 	}
+	return 0;
 }
 
 int workers_create(struct dataplane *dp)
@@ -177,7 +188,8 @@ int workers_create(struct dataplane *dp)
 		w->sample_mask = (1u << dp->cfg->dataplane.sample_shift) - 1;
 		dp->worker[i++] = w;
 	}
-	worker_assign_queues(dp);
+	if (worker_assign_queues(dp))
+		return -EINVAL;
 	for (i = 0; i < dp->n_workers; i++) {
 		struct worker *w = dp->worker[i];
 

@@ -170,7 +170,7 @@ static void adopted(struct core *c, const struct core_evt *e, u64 now_ns, struct
 	row->validate_us = span_us(e->adopted.received_ns, e->adopted.validated_ns);
 	row->quiesce_us = span_us(e->adopted.swapped_ns, e->adopted.quiescent_ns);
 	if (row->has_event)
-		row->event_to_adopted_us = span_us(row->event_ns, e->adopted.swapped_ns);
+		row->event_to_adopted_us = span_us(row->event_ns, e->adopted.quiescent_ns);
 	row_end(c, HISTORY_ADOPTED, "", e->unix_ns);
 	c->adopted = e->adopted.generation;
 	work_find(c, now_ns, acts);

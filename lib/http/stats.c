@@ -270,15 +270,16 @@ static json_t *worker_json(const void *page, u32 i)
 	const struct dwcp_stats_worker *w = worker_at(page, i);
 
 	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			 "s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+			 "s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
 			 "worker", (int)i, COUNT(w, cpu), COUNT(w, lcore), COUNT(w, heartbeat),
 			 COUNT(w, bursts), COUNT(w, packets), COUNT(w, generation),
 			 COUNT(w, sleeps), COUNT(w, sleep_ns), COUNT(w, from_host),
 			 COUNT(w, to_host), COUNT(w, originated), COUNT(w, queued),
-			 COUNT(w, max_gap_ns), COUNT(w, gaps), COUNT(w, events_lost),
-			 COUNT(w, sampled_bursts), COUNT(w, sampled_packets),
-			 "stage_millicycles_per_packet", stages_json(w, h->n_stages), "latency",
-			 hist_json(&w->latency, h->tsc_hz), "gap", hist_json(&w->gap, 1000000000u));
+			 COUNT(w, max_gap_ns), COUNT(w, gaps), COUNT(w, long_gaps),
+			 COUNT(w, long_gap_ns), COUNT(w, events_lost), COUNT(w, sampled_bursts),
+			 COUNT(w, sampled_packets), "stage_millicycles_per_packet",
+			 stages_json(w, h->n_stages), "latency", hist_json(&w->latency, h->tsc_hz),
+			 "gap", hist_json(&w->gap, 1000000000u));
 }
 
 json_t *stats_workers_json(const void *page)

@@ -21,6 +21,7 @@ struct lab {
 	char dir[128];
 	char config[256], run_dir[256], state_dir[256], routes[256];
 	struct proc dataplane, agent, generator;
+	json_int_t gaps_before, gap_us_before; /* of the worker, when the generator began */
 };
 
 /** test_full() - $DWCP_TEST_FULL=1: the full counts. */
@@ -97,8 +98,8 @@ void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds);
 /** memif_lab_result() - wait for its end. Returns its object, owned by the caller; NULL when it failed. */
 json_t *memif_lab_result(struct lab *lab, u32 timeout_ms);
 /**
- * memif_lab_lossless() - print the run and judge it: nothing lost, or a loss that the scheduler explains: the worker (by
- * its own clock) or the generator was away for longer than half of what a ring holds at this rate. Says EXCUSED then.
+ * memif_lab_lossless() - print the run and judge it: nothing lost, or no more than arrives in the time that the worker, by
+ * its own clock and in this run, was kept from polling. Says EXCUSED then.
  */
 bool memif_lab_lossless(const struct lab *lab, const json_t *result, u64 rate_pps);
 /** memif_lab_accounting() - the dataplane's own difference; -1 when it does not answer. */

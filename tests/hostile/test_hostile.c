@@ -31,7 +31,6 @@
 #include "hostile_link.h"
 
 #define RATE_PPS      200000
-#define TRAFFIC_S     25
 #define MEMORY_MAX_MB 64
 #define RSS_SLACK_KB  (2 * MEMORY_MAX_MB * 1024)
 #define ALL_SEALS     (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
@@ -237,6 +236,18 @@ static void test_wrong_fds(void **state)
 	check_unhurt();
 }
 
+/* Whoever looks at status sees what was tried. */
+static void expect_last_refusal(const char *text)
+{
+	json_t *status = api_get(&lab, "dataplane.sock", "/v1/status");
+	const char *reason = json_string_value(
+		json_object_get(json_object_get(status, "last_refusal"), "reason"));
+
+	if (!reason || !strstr(reason, text))
+		fail_msg("last refusal '%s' does not say '%s'", reason ? reason : "(none)", text);
+	json_decref(status);
+}
+
 static void test_wrong_memfds(void **state)
 {
 	static const struct {
@@ -268,6 +279,7 @@ static void test_wrong_memfds(void **state)
 			       "2 GB");
 	expect_segment_refused(&p, memfd_of(4096, ALL_SEALS), 4096, DWCP_SECTION_FIB_LEAF,
 			       "wrong hash");
+	expect_last_refusal("segment_hash");
 	expect_segment_refused(&p, memfd_of(4096, ALL_SEALS), 4096, DWCP_SECTION_VIP,
 			       "section not read here");
 	expect_segment_refused(&p, memfd_of(4096, ALL_SEALS), 4096, 9999, "section unknown");
@@ -389,6 +401,7 @@ static void test_manifests(void **state)
 	expect_publish_refused(&p, sealed_bytes(garbage, sizeof(garbage)), 5, "garbage");
 	expect_publish_refused(&p, sealed_bytes(m, m->bytes - 1), 5, "manifest truncated");
 	expect_publish_refused(&p, sealed_bytes(m, m->bytes), 5, "names what was never sent");
+	expect_last_refusal("segment_missing");
 	expect_publish_refused(&p, memfd_of(4096, 0), 5, "manifest unsealed");
 	expect_publish_refused(&p, memfd_of(1ul << 40, ALL_SEALS), 5, "manifest of 1 TB");
 	expect_publish_refused(&p, open("/dev/zero", O_RDWR), 5, "manifest is /dev/zero");
@@ -498,14 +511,18 @@ static void test_good_publish(void **state)
 
 static void test_start_traffic(void **state)
 {
-	memif_lab_generator(&lab, RATE_PPS, TRAFFIC_S);
+	memif_lab_generator(&lab, RATE_PPS, 3600);
 	rss_before = proc_rss_kb(&lab.dataplane);
 	fds_before = proc_n_fds(&lab.dataplane);
 }
 
 static void test_nothing_lost(void **state)
 {
-	json_t *r = memif_lab_result(&lab, (TRAFFIC_S + 10) * 1000);
+	json_t *r;
+
+	assert_true(proc_alive(&lab.generator)); /* there was traffic to the last */
+	proc_signal(&lab.generator, SIGTERM);
+	r = memif_lab_result(&lab, 10000);
 
 	assert_non_null(r);
 	assert_true(memif_lab_lossless(&lab, r, RATE_PPS));

@@ -251,7 +251,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void expect_port(const char *kind, const char *args, const char *prepare)
+static void expect_port(const char *kind, const char *args, const char *prepare, u32 mtu)
 {
 	char command[1024];
 	const char *argv[] = {"/usr/bin/unshare", "-n", "/bin/sh", "-c", command, NULL};
@@ -259,15 +259,16 @@ static void expect_port(const char *kind, const char *args, const char *prepare)
 	lab_write(&lab, "dwcp.conf",
 		  "node: { name = \"t\"; state_dir = \"%s/state\"; run_dir = \"%s/run\"; };\n"
 		  "dataplane: { file_prefix = \"dwcp-start-%d\"; " WORKER NO_HUGE " };\n"
-		  "ports: ( { name = \"p0\"; device = \"%s\"; args = \"%s\"; " RING "} );\n",
-		  lab.dir, lab.dir, getpid(), kind, args);
+		  "ports: ( { name = \"p0\"; device = \"%s\"; args = \"%s\"; mtu = %u; " RING
+		  "} );\n",
+		  lab.dir, lab.dir, getpid(), kind, args, mtu);
 	snprintf(command, sizeof(command), "%s exec %s --config %s", prepare,
 		 program("dwcp-dataplane"), lab.config);
 	unlink(lab_path(&lab, "dataplane.log"));
 	proc_start(&lab, &lab.dataplane, "dataplane", argv);
 	expect_ready();
 	assert_true(proc_log_has(&lab.dataplane, "port.open port=p0", 0));
-	print_message("  %s\n", kind);
+	print_message("  %s, MTU %u\n", kind, mtu);
 	stop();
 }
 
@@ -277,20 +278,27 @@ static void test_port_kinds(void **state)
 			   "set v1 up &&";
 	char args[400];
 
-	expect_port("null", "", "");
-	expect_port("ring", "", "");
+	expect_port("null", "", "", 1500);
+	expect_port("ring", "", "", 1500);
 	snprintf(args, sizeof(args), "role=server,id=0,socket=%s/m.sock,socket-abstract=no",
 		 lab.dir);
-	expect_port("memif", args, "");
+	expect_port("memif", args, "", 1500);
+	expect_port("memif", args, "", 9000);
 	snprintf(args, sizeof(args), "rx_iface=lo,tx_pcap=%s/out.pcap", lab.dir);
-	expect_port("pcap", args, "ip link set lo up &&");
+	expect_port("pcap", args, "ip link set lo up &&", 1500);
 	if (geteuid() != 0) {
 		print_message("  tap, af_packet, af_xdp: not tried, need root\n");
 		return;
 	}
-	expect_port("tap", "iface=dwcptap0", "");
-	expect_port("af_packet", "iface=v0", veth);
-	expect_port("af_xdp", "iface=v0", veth);
+	expect_port("tap", "iface=dwcptap0", "", 1500);
+	expect_port("af_packet", "iface=v0", veth, 1500);
+	expect_port("af_xdp", "iface=v0", veth, 1500);
+	expect_port("af_packet", "iface=v0",
+		    "ip link add v0 mtu 9000 type veth peer name v1 mtu 9000 && ip link set v0 up "
+		    "&& "
+		    "ip link set v1 up &&",
+		    9000);
+	expect_port("tap", "iface=dwcptap0", "", 9000);
 }
 
 int main(int argc, char **argv)

@@ -116,13 +116,21 @@ static int tables_run(struct tables *t, int argc, char **argv)
 	return err ? 1 : 0;
 }
 
+static void tables_fini(struct tables *t)
+{
+	fib_builder_free(t->builder);
+	fib_synth_free(&t->synth);
+	free(t->kept);
+	free(t->probe);
+}
+
 int main(int argc, char **argv)
 {
 	struct fib_builder_cfg cfg = {.chunk_bytes = 1 << 18};
 	struct tables t = {0};
-	u32 n;
-
 	const char *limit;
+	int ret = 1;
+	u32 n;
 
 	if (argc < 3 || (strcmp(argv[1], "probes") && (strcmp(argv[1], "routes") || argc < 4))) {
 		fprintf(stderr, "usage: swap_tables probes FILE [N] | routes K FILE [N]\n");
@@ -139,7 +147,9 @@ int main(int argc, char **argv)
 	if (!t.builder || !t.kept || !t.probe || probes_make(&t)) {
 		fprintf(stderr, "swap_tables: could not choose %u probes of %u prefixes\n",
 			SWAP_N_PROBES, n);
-		return 1;
+	} else {
+		ret = tables_run(&t, argc, argv);
 	}
-	return tables_run(&t, argc, argv);
+	tables_fini(&t);
+	return ret;
 }

@@ -2,7 +2,7 @@
 /*
  * abi/link.h - the socket between agent and dataplane: <run_dir>/dataplane.link, SOCK_SEQPACKET, one message a packet.
  *
- * The dataplane listens; the peer's credentials must be root, our own uid, or the configured agent. One agent at a
+ * The dataplane listens; the peer's credentials must be root or our own uid. One agent at a
  * time: a newer connection from a permitted peer replaces the older one (the older one may be a corpse).
  *
  *     dataplane → agent   HELLO (+ fds: stats page, rings, ring tails, eventfd), HELD… (segments it holds)

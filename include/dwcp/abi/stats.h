@@ -14,30 +14,32 @@
 #include <dwcp/base.h>
 #include <dwcp/drop_reasons.h>
 
-#define DWCP_STATS_MAGIC   0x5441545350435744ull /* "DWCPSTAT" */
-#define DWCP_STATS_VERSION 1
+#define DWCP_STATS_MAGIC     0x5441545350435744ull /* "DWCPSTAT" */
+#define DWCP_STATS_VERSION   1
 
 #define DWCP_STATS_MAX_PORTS 64
+/* Half of what 4,096 slots hold at 400,000 packets a second: from here on an absence may lose packets. */
+#define DWCP_GAP_LONG_NS     5000000u
 #define DWCP_STATS_N_BUCKETS 192
 
 /* The stages of the path, in its order; a stage without code yet keeps its place. */
-#define DWCP_STAGES(X) \
-	X(RX, "rx") \
-	X(PARSE, "parse") \
-	X(SCREEN, "screen") \
-	X(GUARD, "guard") \
-	X(CLASSIFY, "classify") \
-	X(STEER, "steer") \
-	X(ROUTE, "route") \
-	X(REWRITE, "rewrite") \
-	X(SHAPE, "shape") \
+#define DWCP_STAGES(X)                                                                             \
+	X(RX, "rx")                                                                                \
+	X(PARSE, "parse")                                                                          \
+	X(SCREEN, "screen")                                                                        \
+	X(GUARD, "guard")                                                                          \
+	X(CLASSIFY, "classify")                                                                    \
+	X(STEER, "steer")                                                                          \
+	X(ROUTE, "route")                                                                          \
+	X(REWRITE, "rewrite")                                                                      \
+	X(SHAPE, "shape")                                                                          \
 	X(TX, "tx")
 
 enum dwcp_stage {
 #define X(name, text) DWCP_STAGE_##name,
 	DWCP_STAGES(X)
 #undef X
-	DWCP_STAGE_N
+		DWCP_STAGE_N
 };
 
 /* Log-linear: 8 buckets an octave from 16 cycles up; bucket of v: see dwcp_hist_bucket(). */
@@ -82,10 +84,10 @@ struct dwcp_stats_hdr {
 	u64 generation_created_unix_ns;
 	u64 adopted_unix_ns;
 	u64 adoptions, refusals;
-	u64 mapped_bytes;  /* segments of live and of retiring generations, once each */
-	u64 staged_bytes;  /* segments received and in no generation */
+	u64 mapped_bytes; /* segments of live and of retiring generations, once each */
+	u64 staged_bytes; /* segments received and in no generation */
 	u64 stored_generation, stored_unix_ns; /* on disk */
-	u64 heartbeat_ns; /* CLOCK_MONOTONIC */
+	u64 heartbeat_ns;		       /* CLOCK_MONOTONIC */
 	u64 huge_segments;
 	u8 pad1[DWCP_SHARED_LINE - 88];
 } dwcp_aligned(DWCP_SHARED_LINE);
@@ -99,14 +101,14 @@ struct dwcp_stats_worker {
 	/* written by: this worker at the end of each burst; read by: all */
 	u64 heartbeat; /* loop iterations */
 	u64 bursts, packets;
-	u64 generation;    /* the one the last burst was run with */
+	u64 generation; /* the one the last burst was run with */
 	u64 sleeps, sleep_ns;
 	u64 from_host, to_host, originated, queued;
-	u64 max_gap_ns;    /* longest time between two polls, since the last reset by an event */
-	u64 gaps;          /* polls that came more than gap_threshold late */
-	u64 events_lost;   /* event ring was full */
+	u64 max_gap_ns;	 /* longest time between two polls, since the start */
+	u64 gaps;	 /* polls that came more than gap_threshold late */
+	u64 events_lost; /* event ring was full */
 	u32 cpu, lcore;
-	u8 pad0[DWCP_SHARED_LINE - 112];
+	u64 long_gaps, long_gap_ns; /* gaps of at least DWCP_GAP_LONG_NS, and their sum */
 
 	u64 drop[DWCP_DROP_REASONS_MAX];
 
@@ -115,7 +117,7 @@ struct dwcp_stats_worker {
 	u64 stage_cycles[16];
 	u8 pad1[DWCP_SHARED_LINE - 16];
 	struct dwcp_hist latency; /* cycles from rx to tx of a burst */
-	struct dwcp_hist gap;     /* ns between two polls */
+	struct dwcp_hist gap;	  /* ns between two polls */
 
 	struct dwcp_stats_io port[DWCP_STATS_MAX_PORTS];
 } dwcp_aligned(DWCP_SHARED_LINE);
@@ -131,8 +133,8 @@ struct dwcp_stats_port {
 	u8 reserved1[2];
 	u64 link_changes;
 	/* what the device itself says (rte_eth_stats) */
-	u64 hw_rx_packets, hw_rx_bytes, hw_rx_missed, hw_rx_errors, hw_rx_nombuf, hw_tx_packets, hw_tx_bytes,
-		hw_tx_errors;
+	u64 hw_rx_packets, hw_rx_bytes, hw_rx_missed, hw_rx_errors, hw_rx_nombuf, hw_tx_packets,
+		hw_tx_bytes, hw_tx_errors;
 	u8 pad[256 - 192];
 } dwcp_aligned(DWCP_SHARED_LINE);
 
