@@ -21,9 +21,8 @@ struct adopt {
 	struct dataplane *dp;
 	struct segment_set *set;
 	struct generation *current;
-	struct generation *retired; /* old one, while workers may hold it or it is being stored */
+	struct generation *retired; /* the old one, while workers may hold it */
 	uint64_t token;
-	bool quiescent; /* the retired one has no reader among the workers */
 	bool answered;
 	struct event *timer;
 	struct adopt_row row; /* of the publish under way */
@@ -87,7 +86,6 @@ static void adopt_swap(struct adopt *a, struct generation *g)
 	dwcp_store_release(&a->dp->gen, g);
 	a->row.swapped_ns = clock_ns();
 	a->token = rte_rcu_qsbr_start(a->dp->qsbr);
-	a->quiescent = false;
 	a->answered = false;
 	dwcp_store_relaxed(&h->generation, g->number);
 	dwcp_store_relaxed(&h->generation_created_unix_ns, g->manifest->created_unix_ns);
@@ -99,7 +97,6 @@ static void adopt_answer(struct adopt *a)
 {
 	struct dwcp_event e = {.type = DWCP_EVENT_ADOPTED, .b = a->current->number};
 
-	a->quiescent = true;
 	a->answered = true;
 	a->row.quiescent_ns = clock_ns();
 	a->row.mapped_bytes = a->current->mapped_bytes;
@@ -116,18 +113,15 @@ static void adopt_timer(evutil_socket_t fd, short what, void *arg)
 	struct timeval tv = {0, RETIRE_POLL_US};
 	struct adopt *a = arg;
 
-	if (!a->quiescent && rte_rcu_qsbr_check(a->dp->qsbr, a->token, false) == 1)
-		a->quiescent = true;
-	if (a->quiescent && a->retired && !store_uses(a->dp->store, a->retired)) {
-		generation_close(a->retired);
-		a->retired = NULL;
-		segment_set_drop_staged(a->set);
-	}
-	adopt_publish_stats(a);
-	if (a->quiescent && !a->answered)
-		adopt_answer(a);
-	if (!a->quiescent || a->retired)
+	if (rte_rcu_qsbr_check(a->dp->qsbr, a->token, false) != 1) {
 		evtimer_add(a->timer, &tv);
+		return;
+	}
+	generation_close(a->retired);
+	a->retired = NULL;
+	segment_set_drop_staged(a->set);
+	adopt_publish_stats(a);
+	adopt_answer(a);
 }
 
 int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int fd,
@@ -141,7 +135,7 @@ int adopt_stage(struct dataplane *dp, const struct dwcp_segment_desc *desc, int 
 
 bool adopt_pending(const struct dataplane *dp)
 {
-	return !dp->adopt->answered || dp->adopt->retired;
+	return !dp->adopt->answered;
 }
 
 void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u64 sent_ns)
@@ -206,7 +200,6 @@ static void adopt_restored(struct adopt *a, struct generation *g, const char *fr
 	a->current = g;
 	a->dp->gen = g; /* no worker runs yet */
 	a->answered = true;
-	a->quiescent = true;
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation, g->number);
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation_created_unix_ns,
 			   g->manifest->created_unix_ns);
@@ -223,7 +216,7 @@ int adopt_restore(struct dataplane *dp)
 					   .ports_hash = dp->cfg->ports_hash};
 	struct generation *g = NULL;
 	char reason[GENERATION_REASON_MAX] = "";
-	int err = store_fds_load(a->set, &limits, &g, reason);
+	int err = store_fds_load(dp->store, a->set, &limits, &g, reason);
 
 	if (err == 0) {
 		adopt_restored(a, g, "fd_store");
@@ -269,7 +262,6 @@ int adopt_open(struct dataplane *dp)
 		return -ENOMEM;
 	a->dp = dp;
 	a->answered = true;
-	a->quiescent = true;
 	a->set = segment_set_create(&cfg);
 	a->timer = evtimer_new(dp->base, adopt_timer, a);
 	dp->adopt = a;

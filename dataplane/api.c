@@ -155,31 +155,37 @@ static json_t *path_json(const struct dataplane *dp, const struct dwcp_nexthop *
 	return o;
 }
 
+struct member {
+	u32 slot, n_buckets;
+};
+
 /* The members of a group, each once with the number of its buckets. */
 static json_t *paths_json(const struct dataplane *dp, const struct generation *g,
 			  const struct dwcp_nexthop *nh)
 {
+	struct member member[CONFIG_MAX_PATHS];
 	json_t *paths = json_array();
-	const u32 *bucket;
+	u32 n = 0;
 
 	if (nh->type != DWCP_NEXTHOP_GROUP) {
 		json_array_append_new(paths, path_json(dp, nh));
 		return paths;
 	}
-	bucket = g->bucket + nh->group.first_bucket;
-	for (u32 i = 0; i < nh->group.n_buckets && json_array_size(paths) < CONFIG_MAX_PATHS; i++) {
-		u32 share = 0;
-		bool seen = false;
-		json_t *o;
+	for (u32 i = 0; i < nh->group.n_buckets; i++) {
+		u32 slot = g->bucket[nh->group.first_bucket + i], k = 0;
 
-		for (u32 k = 0; k < nh->group.n_buckets; k++) {
-			seen |= k < i && bucket[k] == bucket[i];
-			share += bucket[k] == bucket[i];
-		}
-		if (seen)
+		while (k < n && member[k].slot != slot)
+			k++;
+		if (k == n && n == CONFIG_MAX_PATHS)
 			continue;
-		o = path_json(dp, &g->nexthop[bucket[i]]);
-		json_object_set_new(o, "buckets", json_integer(share));
+		if (k == n)
+			member[n++] = (struct member){slot, 0};
+		member[k].n_buckets++;
+	}
+	for (u32 k = 0; k < n; k++) {
+		json_t *o = path_json(dp, &g->nexthop[member[k].slot]);
+
+		json_object_set_new(o, "buckets", json_integer(member[k].n_buckets));
 		json_array_append_new(paths, o);
 	}
 	return paths;

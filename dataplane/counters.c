@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -71,6 +72,7 @@ static void stats_init(struct dataplane *dp)
 int counters_open(struct dataplane *dp)
 {
 	u32 n_rings = 1 + dp->n_workers;
+	int pair[2];
 
 	dp->stats_bytes = sizeof(struct dwcp_stats_hdr) +
 			  dp->n_workers * sizeof(struct dwcp_stats_worker) +
@@ -84,7 +86,14 @@ int counters_open(struct dataplane *dp)
 	dp->rings_fd = page_create("dwcp-rings", dp->rings_bytes, F_SEAL_FUTURE_WRITE,
 				   (void **)&dp->rings);
 	dp->tails_fd = page_create("dwcp-tails", dp->tails_bytes, 0, (void **)&dp->tails);
-	dp->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/*
+	 * A socket pair and not an eventfd: flags and count of an eventfd belong to whoever has it, so a hostile agent
+	 * could make our write() wait for ever. MSG_DONTWAIT is ours.
+	 */
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	dp->event_send_fd = pair[0];
+	dp->event_fd = pair[1];
 	dp->link_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (dp->link_wake_fd < 0 || dp->stats_fd < 0 || dp->rings_fd < 0 || dp->tails_fd < 0 ||
 	    dp->event_fd < 0) {
@@ -114,6 +123,7 @@ void counters_close(struct dataplane *dp)
 	close(dp->rings_fd);
 	close(dp->tails_fd);
 	close(dp->event_fd);
+	close(dp->event_send_fd);
 	close(dp->link_wake_fd);
 }
 
@@ -128,14 +138,12 @@ void counters_event(struct dataplane *dp, const struct dwcp_event *event)
 void counters_signal(struct dataplane *dp)
 {
 	u64 heads = 0, one = 1;
-	ssize_t n;
 
 	for (u32 i = 0; i <= dp->n_workers; i++)
 		heads += dwcp_load_acquire(&dp->rings->ring[i].head);
 	if (heads == dp->rings_head_seen)
 		return;
 	dp->rings_head_seen = heads;
-	n = write(dp->event_fd, &one,
-		  sizeof(one)); /* EAGAIN: the agent has a wake-up pending already */
-	(void)n;
+	/* full: the agent has a wake-up pending already */
+	send(dp->event_send_fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -105,7 +105,9 @@ struct dataplane {
 	size_t stats_bytes, rings_bytes, tails_bytes;
 	struct dwcp_ring_page *rings;
 	struct dwcp_ring_tail *tails;
-	int stats_fd, rings_fd, tails_fd, event_fd;
+	int stats_fd, rings_fd, tails_fd;
+	int event_fd,
+		event_send_fd; /* the agent's end and ours: a datagram says that a ring has moved */
 	u64 rings_head_seen;
 	int link_wake_fd; /* eventfd: a port's link has changed */
 
@@ -152,5 +154,7 @@ void counters_signal(struct dataplane *dp);
 int workers_create(struct dataplane *dp);
 int workers_start(struct dataplane *dp);
 void workers_stop(struct dataplane *dp);
+/** workers_retune() - the longest sleep follows the speed of the ports. */
+void workers_retune(struct dataplane *dp);
 /** workers_watch() - log and send an event for a worker whose heartbeat stands still. */
 void workers_watch(struct dataplane *dp);

@@ -31,6 +31,8 @@ struct link {
 	pid_t peer_pid;
 	struct event *event;
 	u64 refused;
+	u64 serial,
+		publish_serial; /* of this connection, and of the one that sent the publish under way */
 	u64 buffer[DWCP_LINK_MAX_BYTES / 8];
 };
 
@@ -163,8 +165,8 @@ static void link_send_done(void *arg, const struct adopt_row *row)
 	struct link *l = arg;
 	int err;
 
-	if (l->fd < 0)
-		return;
+	if (l->fd < 0 || l->publish_serial != l->serial)
+		return; /* whoever asked is gone */
 	if (row->refused) {
 		struct dwcp_link_refused msg = {
 			.generation = row->generation,
@@ -229,6 +231,7 @@ static const char *publish_message(struct link *l, struct message *m)
 		return "PUBLISH of wrong length";
 	fd = m->fd[0];
 	m->fd[0] = -1;
+	l->publish_serial = l->serial;
 	adopt_publish(l->dp, fd, msg->generation, msg->event_ns, msg->sent_ns);
 	return NULL;
 }
@@ -267,11 +270,12 @@ static int link_receive(struct link *l, struct message *m, const char **ret_why)
 	m->n_fds = 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0) {
-		*ret_why = n == 0 ? "closed" : strerror(errno);
+	if (n < 0) {
+		*ret_why = strerror(errno);
 		return -1;
 	}
 	m->len = (size_t)n;
+	/* before anything else is judged: an empty message can carry fds too, and they are ours to close */
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c)) {
 		u32 k = (u32)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 
@@ -279,6 +283,10 @@ static int link_receive(struct link *l, struct message *m, const char **ret_why)
 			continue;
 		for (u32 i = 0; i < k && m->n_fds < DWCP_LINK_MAX_FDS; i++)
 			memcpy(&m->fd[m->n_fds++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+	if (n == 0) {
+		*ret_why = m->n_fds ? "empty message" : "closed";
+		return -1;
 	}
 	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		*ret_why =
@@ -324,8 +332,12 @@ static void link_accept(evutil_socket_t listen_fd, short what, void *arg)
 	int size = SEND_BUFFER_BYTES;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			event_del(
+				l->listen_event); /* link_tick() tries again: no spinning on what can't be taken */
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || !peer_allowed(&peer)) {
 		l->refused++;
 		log_event("agent.refused uid=%u pid=%d hint='run the agent as root or as the "
@@ -337,6 +349,7 @@ static void link_accept(evutil_socket_t listen_fd, short what, void *arg)
 	link_disconnect(l, "replaced by a newer agent");
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	l->fd = fd;
+	l->serial++;
 	l->peer_pid = peer.pid;
 	l->event = event_new(l->dp->base, fd, EV_READ | EV_PERSIST, link_readable, l);
 	if (!l->event) {
@@ -417,6 +430,12 @@ void link_close(struct dataplane *dp)
 	}
 	free(l);
 	dp->link = NULL;
+}
+
+void link_tick(struct dataplane *dp)
+{
+	if (dp->link && !event_pending(dp->link->listen_event, EV_READ, NULL))
+		event_add(dp->link->listen_event, NULL);
 }
 
 bool link_connected(const struct dataplane *dp)

@@ -154,6 +154,17 @@ static int instance_lock(const char *run_dir)
 	return fd;
 }
 
+/* A table is hundreds of fds, and two of them are held during a swap. */
+static void files_limit_raise(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static u64 packets_seen(const struct dataplane *dp)
 {
 	u64 n = 0;
@@ -184,6 +195,7 @@ static void control_tick(evutil_socket_t fd, short what, void *arg)
 	dwcp_store_relaxed(&dataplane_stats(dp)->heartbeat_ns, clock_ns());
 	ports_refresh(dp);
 	store_tick(dp->store);
+	link_tick(dp);
 	workers_watch(dp);
 	counters_signal(dp);
 	if (c->exit_idle_ms)
@@ -288,16 +300,17 @@ static void dataplane_report(const struct dataplane *dp)
 		  (long)(rx - tx - drops));
 }
 
+/* Packets are forwarded until all that can wait, wait for a disk too, is done. */
 static void dataplane_close(struct dataplane *dp)
 {
+	api_close(dp);
+	link_close(dp);
+	store_close(dp);
 	if (dp->worker[0]) {
 		workers_stop(dp);
 		grace_open(NULL);
 		dataplane_report(dp);
 	}
-	api_close(dp);
-	link_close(dp);
-	store_close(dp);
 	adopt_close(dp);
 	if (dp->pool)
 		ports_close(dp);
@@ -334,6 +347,7 @@ int main(int argc, char **argv)
 	if (lock < 0)
 		return EXIT_FAILED;
 	signal(SIGPIPE, SIG_IGN);
+	files_limit_raise();
 	err = dataplane_open(&dp);
 	if (!err)
 		err = control_run(&dp, o.exit_idle_ms);

@@ -7,6 +7,8 @@
  */
 #include <rte_cycles.h>
 
+#include <dwcp/endian.h>
+
 #include "dataplane.h"
 
 /* Cycles since the last mark go to a stage. */
@@ -60,44 +62,71 @@ void pipeline_run(struct worker *w, struct burst *b)
 		pipeline_path(w, b, false);
 }
 
-/* A sample of the dropped, at most one a reason and 100 ms: enough to see what, too little to hurt. */
-static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m,
-		       const struct pkt *p)
+/* CLOCK_MONOTONIC from the TSC. */
+static u64 worker_clock_ns(const struct worker *w, u64 tsc)
+{
+	return w->epoch_ns +
+	       (u64)((unsigned __int128)(tsc - w->epoch_tsc) * 1000000000u / w->tsc_hz);
+}
+
+/* Which next hop, and for whom: network order, IPv4 in the first four bytes. */
+static void unresolved_event(const struct burst *b, u32 i, struct dwcp_event *e)
+{
+	const struct pkt *p = &b->pkt[i];
+
+	e->type = DWCP_EVENT_UNRESOLVED;
+	e->a = (u32)(b->nexthop[i] - b->gen->nexthop);
+	e->b = b->nexthop[i]->id;
+	e->family = p->flags & PKT_IP4 ? FIB_IP4 : FIB_IP6;
+	e->port = b->nexthop[i]->port;
+	if (e->family == FIB_IP4) {
+		be32_store(e->data, (u32)p->dst.lo);
+		return;
+	}
+	be32_store(e->data, (u32)(p->dst.hi >> 32));
+	be32_store(e->data + 4, (u32)p->dst.hi);
+	be32_store(e->data + 8, (u32)(p->dst.lo >> 32));
+	be32_store(e->data + 12, (u32)p->dst.lo);
+}
+
+/*
+ * A sample of the dropped, at most one a reason and 100 ms: enough to see what, too little to hurt.
+ * @at: place in the burst; BURST_MAX when the packet has left it.
+ */
+static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m, u32 at)
 {
 	u64 now = rte_rdtsc();
-	struct dwcp_event e = {.type = DWCP_EVENT_DROP_SAMPLE, .a = reason, .worker = (u8)w->idx};
-	u32 len = m->data_len;
+	struct dwcp_event e = {.type = DWCP_EVENT_DROP_SAMPLE,
+			       .a = reason,
+			       .worker = (u8)w->idx,
+			       .port = w->burst.rx_port_idx};
 
 	w->drop_event_count[reason]++;
 	if (now - w->drop_event_tsc[reason] < w->tsc_hz / 10)
 		return;
-	if (reason == DROP_UNRESOLVED && p) {
-		e.type = DWCP_EVENT_UNRESOLVED;
-		e.family = p->flags & PKT_IP4 ? FIB_IP4 : FIB_IP6;
-		memcpy(e.data, &p->dst, sizeof(p->dst));
-	} else {
-		memcpy(e.data, rte_pktmbuf_mtod(m, const u8 *), DWCP_MIN(len, (u32)sizeof(e.data)));
-	}
-	e.time_ns = w->epoch_ns + (now - w->epoch_tsc) * 1000 / (w->tsc_hz / 1000000);
+	e.time_ns = worker_clock_ns(w, now);
 	e.b = w->drop_event_count[reason];
-	e.port = w->burst.rx_port_idx;
+	if (reason == DROP_UNRESOLVED && at < BURST_MAX)
+		unresolved_event(&w->burst, at, &e);
+	else
+		memcpy(e.data, rte_pktmbuf_mtod(m, const u8 *),
+		       DWCP_MIN((u32)m->data_len, (u32)sizeof(e.data)));
 	w->drop_event_tsc[reason] = now;
 	w->drop_event_count[reason] = 0;
 	if (!dwcp_ring_push(w->ring, w->ring_tail, &e))
 		dwcp_count(&w->stats->events_lost, 1);
 }
 
-static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason,
-		     const struct pkt *p)
+static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, u32 at)
 {
 	dwcp_count(&w->stats->drop[reason], 1);
-	drop_event(w, reason, m, p);
+	drop_event(w, reason, m, at);
 }
 
 void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum drop_reason reason)
 {
 	for (u32 i = 0; i < n; i++)
-		drop_one(w, mbufs[i], reason, NULL);
+		drop_one(w, mbufs[i], reason, BURST_MAX);
 	rte_pktmbuf_free_bulk(mbufs, n);
 }
 
@@ -110,7 +139,7 @@ void burst_sweep(struct worker *w, struct burst *b)
 		return;
 	for (u32 i = 0; i < b->n; i++) {
 		if (b->verdict[i] >= VERDICT_DROP_BASE) {
-			drop_one(w, b->mbuf[i], b->verdict[i] - VERDICT_DROP_BASE, &b->pkt[i]);
+			drop_one(w, b->mbuf[i], b->verdict[i] - VERDICT_DROP_BASE, i);
 			dead[n_dead++] = b->mbuf[i];
 			continue;
 		}

@@ -150,6 +150,13 @@ static int port_queues(struct dataplane *dp, struct port *port, const struct rte
 			  p->name, info->max_rx_queues, p->rx_queues);
 		return -EINVAL;
 	}
+	if (strcmp(p->device, "af_packet") == 0 && want != dp->n_workers) {
+		log_event("port.open port=%s error=rx_queues rx_queues=%u workers=%u hint='the "
+			  "kernel spreads packets over one "
+			  "queue a worker: leave rx_queues out'",
+			  p->name, p->rx_queues, dp->n_workers);
+		return -EINVAL;
+	}
 	port->n_rxq = DWCP_MIN(want, info->max_rx_queues);
 	port->n_txq = (u16)dp->n_workers;
 	if (info->max_tx_queues < dp->n_workers) {
@@ -316,6 +323,12 @@ static int port_open(struct dataplane *dp, u32 idx)
 
 int ports_open(struct dataplane *dp)
 {
+	if (dp->n_ports > RTE_MAX_ETHPORTS) {
+		log_event("port.open error=too_many_ports ports=%u max=%u hint='this DPDK has room "
+			  "for no more'",
+			  dp->n_ports, RTE_MAX_ETHPORTS);
+		return -EINVAL;
+	}
 	for (u32 i = 0; i < dp->n_ports; i++) {
 		int err = port_open(dp, i);
 
@@ -354,6 +367,7 @@ static void port_refresh_link(struct dataplane *dp, struct port *port, struct dw
 	if (up == port->up)
 		return;
 	dwcp_store_relaxed(&port->up, up);
+	workers_retune(dp);
 	dwcp_store_relaxed(&s->up, up);
 	dwcp_count(&s->link_changes, 1);
 	log_event("port.link port=%s state=%s speed_mbps=%u", port->cfg->name, up ? "up" : "down",

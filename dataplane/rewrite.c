@@ -8,18 +8,39 @@
 
 #include "dataplane.h"
 
+/* Bytes behind the packet (padding, or a sender's mischief) don't count, and don't leave when they would not fit. */
+static dwcp_noinline void mbuf_trim_tail(struct rte_mbuf *m, u32 frame_len)
+{
+	struct rte_mbuf *seg = m;
+	u32 left = frame_len;
+
+	m->pkt_len = frame_len;
+	while (left > seg->data_len) {
+		left -= seg->data_len;
+		seg = seg->next;
+	}
+	seg->data_len = (u16)left;
+	rte_pktmbuf_free(seg->next);
+	seg->next = NULL;
+	m->nb_segs = 1;
+	for (struct rte_mbuf *s = m; s != seg; s = s->next)
+		m->nb_segs++;
+}
+
+dwcp_inline u32 rewrite_mtu(const struct port *port, const struct dwcp_nexthop *nh)
+{
+	return nh->mtu && nh->mtu < port->mtu ? nh->mtu : port->mtu;
+}
+
 dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nexthop *nh,
 			       const struct pkt *p)
 {
-	const struct port *port = &dp->port[nh->port];
 	u32 verdict = pkt_forward_check(p);
-	u32 mtu = nh->mtu ? nh->mtu : port->mtu;
 
 	if (dwcp_unlikely(verdict != VERDICT_PASS))
 		return verdict;
-	if (dwcp_unlikely(p->ip_len > mtu))
-		return VERDICT_DROP(DROP_MTU_EXCEEDED);
-	return VERDICT_PASS;
+	return p->ip_len > rewrite_mtu(&dp->port[nh->port], nh) ? VERDICT_DROP(DROP_MTU_EXCEEDED)
+								: VERDICT_PASS;
 }
 
 static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dwcp_nexthop *nh,
@@ -48,6 +69,9 @@ dwcp_inline u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
 	static const u8 none[6];
 	struct rewrite_l2 l2;
 	s32 delta;
+
+	if (dwcp_unlikely(m->pkt_len > p->l3_offset + rewrite_mtu(&dp->port[nh->port], nh)))
+		mbuf_trim_tail(m, (u32)p->l3_offset + p->ip_len);
 
 	memcpy(l2.dmac, nh->forward.dst_mac, 6);
 	memcpy(l2.smac,

@@ -20,8 +20,6 @@ const char *store_path(const struct store *s);
 void store_request(struct store *s, const struct generation *g);
 /** store_adopted() - the same for one that came from the store itself. @on_disk: the file already holds it. */
 void store_adopted(struct store *s, const struct generation *g, bool on_disk);
-/** store_uses() - is the writer thread reading this generation? Control thread. */
-bool store_uses(struct store *s, const struct generation *g);
 /** store_tick() - start a write that was put off. Control thread, every 100 ms. */
 void store_tick(struct store *s);
 json_t *store_json(struct store *s);
@@ -30,5 +28,5 @@ json_t *store_json(struct store *s);
  * store_fds_load() - open the generation whose fds the service manager kept for us (sd_listen_fds_with_names).
  * Return: 0, -ENOENT (none kept), as generation_open() otherwise.
  */
-int store_fds_load(struct segment_set *set, const struct generation_limits *limits,
+int store_fds_load(struct store *s, struct segment_set *set, const struct generation_limits *limits,
 		   struct generation **ret_generation, char *ret_reason);

@@ -7,9 +7,12 @@
  * loss that a receiver can't see in counters.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -22,6 +25,7 @@
 
 #define GAP_THRESHOLD_NS  100000 /* a tenth of what a 1,024-slot ring holds at 1 Mpps */
 #define EMPTY_BEFORE_IDLE 256	 /* polls; ~10 µs: a burst's neighbour is not slept over */
+#define STOP_MAX_NS	  3000000000u
 #define SLEEP_MAX_NS	  500000
 
 static void worker_poll_queue(struct worker *w, const struct rx_queue *q)
@@ -42,6 +46,7 @@ static void worker_poll_queue(struct worker *w, const struct rx_queue *q)
 	b->rx_port_idx = q->port_idx;
 	b->n_dead = 0;
 	b->gen = w->gen;
+	dwcp_store_relaxed(&w->stats->generation, b->gen ? b->gen->number : 0);
 	dwcp_count(&w->stats->bursts, 1);
 	dwcp_count(&w->stats->packets, b->n);
 	pipeline_run(w, b);
@@ -88,7 +93,6 @@ static void worker_adopt(struct worker *w)
 	if (dwcp_likely(g == w->gen))
 		return;
 	w->gen = g;
-	dwcp_store_relaxed(&w->stats->generation, g ? g->number : 0);
 }
 
 static int worker_main(void *arg)
@@ -155,14 +159,45 @@ static int worker_assign_queues(struct dataplane *dp)
 	return 0;
 }
 
+/*
+ * The key of the flow hash outlives us, so that a restart moves no flow to another member of its group.
+ * Where it can't be kept, a new one does: flows move once.
+ */
+static int flow_key_load(const struct dataplane *dp, u64 ret_key[2])
+{
+	size_t bytes = 2 * sizeof(u64);
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/flow.key", dp->cfg->node.state_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		bool whole = read(fd, ret_key, bytes) == (ssize_t)bytes;
+
+		close(fd);
+		if (whole)
+			return 0;
+	}
+	if (getrandom(ret_key, bytes, 0) != (ssize_t)bytes)
+		return -errno;
+	mkdir(dp->cfg->node.state_dir, 0750);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return 0;
+	if (write(fd, ret_key, bytes) != (ssize_t)bytes)
+		unlink(path);
+	close(fd);
+	return 0;
+}
+
 int workers_create(struct dataplane *dp)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(dp->n_workers);
 	u64 key[2];
 	u32 lcore, i = 0;
 
-	if (getrandom(key, sizeof(key), 0) != sizeof(key))
-		return -errno;
+	if (flow_key_load(dp, key))
+		return -EIO;
 	dp->qsbr = rte_zmalloc("qsbr", size, DWCP_SHARED_LINE);
 	if (!dp->qsbr || rte_rcu_qsbr_init(dp->qsbr, dp->n_workers))
 		return -ENOMEM;
@@ -190,12 +225,7 @@ int workers_create(struct dataplane *dp)
 	}
 	if (worker_assign_queues(dp))
 		return -EINVAL;
-	for (i = 0; i < dp->n_workers; i++) {
-		struct worker *w = dp->worker[i];
-
-		if (dp->cfg->dataplane.idle == CONFIG_IDLE_ADAPTIVE)
-			w->sleep_max_ns = worker_sleep_max(dp, w);
-	}
+	workers_retune(dp);
 	return 0;
 }
 
@@ -215,8 +245,29 @@ int workers_start(struct dataplane *dp)
 
 void workers_stop(struct dataplane *dp)
 {
+	u64 end = clock_ns() + STOP_MAX_NS;
+
 	dwcp_store_release(&dp->stop, 1);
+	for (u32 i = 0; i < dp->n_workers; i++) {
+		while (rte_eal_get_lcore_state(dp->worker[i]->lcore) == RUNNING && clock_ns() < end)
+			rte_delay_us_sleep(500);
+		if (rte_eal_get_lcore_state(dp->worker[i]->lcore) != RUNNING)
+			continue;
+		/* it may hold anything: freeing under it would be worse than leaving it all to the kernel */
+		log_event("worker.stop worker=%u error=stuck effect='exit without cleaning up'", i);
+		_exit(1);
+	}
 	rte_eal_mp_wait_lcore();
+}
+
+void workers_retune(struct dataplane *dp)
+{
+	for (u32 i = 0; i < dp->n_workers; i++) {
+		struct worker *w = dp->worker[i];
+
+		if (w && dp->cfg->dataplane.idle == CONFIG_IDLE_ADAPTIVE)
+			dwcp_store_relaxed(&w->sleep_max_ns, worker_sleep_max(dp, w));
+	}
 }
 
 void workers_watch(struct dataplane *dp)
@@ -228,7 +279,7 @@ void workers_watch(struct dataplane *dp)
 	for (u32 i = 0; i < dp->n_workers; i++) {
 		u64 beat = dwcp_load_relaxed(&dp->worker[i]->stats->heartbeat);
 
-		if (beat != seen[i]) {
+		if (beat != seen[i] || since_ns[i] == 0) {
 			seen[i] = beat;
 			since_ns[i] = now;
 			stalled[i] = false;

@@ -310,6 +310,25 @@ static void test_too_many_fds(void **state)
 	check_unhurt();
 }
 
+/* No bytes, but fds: they arrive all the same, and must not stay. */
+static void test_empty_message(void **state)
+{
+	int fds[DWCP_LINK_MAX_FDS], null = open("/dev/null", O_RDONLY);
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(fds); i++)
+		fds[i] = null;
+	for (u32 round = 0; round < 10; round++) {
+		struct peer p;
+
+		connect_peer(&p);
+		assert_int_equal(peer_send(&p, "", 0, fds, DWCP_ARRAY_LEN(fds)), 0);
+		assert_true(peer_expect_closed(&p, 2000));
+		peer_close(&p);
+	}
+	close(null);
+	check_unhurt();
+}
+
 /* A thousand segments, each right in itself and none ever published: the cap holds, and they go with the connection. */
 static void test_thousand_segments(void **state)
 {
@@ -448,6 +467,7 @@ static void test_connection_flood(void **state)
 
 static void test_pages(void **state)
 {
+	static const u8 tails_noise[512];
 	struct dwcp_ring_tail *tails;
 	struct peer p;
 
@@ -476,6 +496,12 @@ static void test_pages(void **state)
 							 : (u64)round << 40;
 	}
 	munmap(tails, p.hello.tails_bytes);
+	/* the wake-up is ours to fill, block and shut, and the dataplane's to survive */
+	fcntl(p.page_fd[DWCP_HELLO_FD_EVENT], F_SETFL, 0);
+	for (u32 i = 0; i < 1000; i++)
+		send(p.page_fd[DWCP_HELLO_FD_EVENT], tails_noise, sizeof(tails_noise),
+		     MSG_DONTWAIT);
+	sleep_ms(300);
 	peer_close(&p);
 	check_unhurt();
 }
@@ -533,13 +559,21 @@ static void test_nothing_lost(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_publish),	 cmocka_unit_test(test_start_traffic),
-		cmocka_unit_test(test_garbage),		 cmocka_unit_test(test_wrong_headers),
-		cmocka_unit_test(test_wrong_fds),	 cmocka_unit_test(test_wrong_memfds),
-		cmocka_unit_test(test_too_many_fds),	 cmocka_unit_test(test_thousand_segments),
-		cmocka_unit_test(test_manifests),	 cmocka_unit_test(test_never_reads),
-		cmocka_unit_test(test_connection_flood), cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_good_publish),	 cmocka_unit_test(test_nothing_lost),
+		cmocka_unit_test(test_good_publish),
+		cmocka_unit_test(test_start_traffic),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_wrong_headers),
+		cmocka_unit_test(test_wrong_fds),
+		cmocka_unit_test(test_wrong_memfds),
+		cmocka_unit_test(test_too_many_fds),
+		cmocka_unit_test(test_empty_message),
+		cmocka_unit_test(test_thousand_segments),
+		cmocka_unit_test(test_manifests),
+		cmocka_unit_test(test_never_reads),
+		cmocka_unit_test(test_connection_flood),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_good_publish),
+		cmocka_unit_test(test_nothing_lost),
 	};
 	struct rlimit files = {8192, 8192};
 	int failed;

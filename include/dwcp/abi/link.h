@@ -5,7 +5,7 @@
  * The dataplane listens; the peer's credentials must be root or our own uid. One agent at a
  * time: a newer connection from a permitted peer replaces the older one (the older one may be a corpse).
  *
- *     dataplane → agent   HELLO (+ fds: stats page, rings, ring tails, eventfd), HELD… (segments it holds)
+ *     dataplane → agent   HELLO (+ fds: stats page, rings, ring tails, wake-up socket), HELD… (segments it holds)
  *     agent → dataplane   SEGMENTS (+ fds), …, PUBLISH (+ fd of the sealed manifest)
  *     dataplane → agent   SEGMENT_REFUSED …, then ADOPTED or REFUSED for each PUBLISH, in order
  *
