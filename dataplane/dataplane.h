@@ -132,6 +132,8 @@ void ports_close(struct dataplane *dp);
 void ports_refresh(struct dataplane *dp);
 /** ports_need_mbufs() - mbufs that rings, bursts and caches can hold at once. */
 u32 ports_need_mbufs(const struct dwcp_config *cfg);
+/** ports_need_mbuf_bytes() - what memory.mbuf_bytes says, or more where a driver can't do with it. */
+u32 ports_need_mbuf_bytes(const struct dwcp_config *cfg);
 
 /* ---- memory.c ------------------------------------------------------------------------------------------------ */
 

@@ -69,7 +69,7 @@ static u32 mbufs_wanted(const struct dwcp_config *cfg)
 
 static u32 memory_mb_needed(const struct dwcp_config *cfg)
 {
-	u64 bytes = (u64)mbufs_wanted(cfg) * (cfg->dataplane.memory.mbuf_bytes + MBUF_OVERHEAD);
+	u64 bytes = (u64)mbufs_wanted(cfg) * (ports_need_mbuf_bytes(cfg) + MBUF_OVERHEAD);
 	u32 mb = (u32)(bytes * 9 / 8 >> 20) + MEMORY_BASE_MB + cfg->dataplane.n_workers;
 
 	return DWCP_MAX(mb, cfg->dataplane.memory.size_mb);
@@ -200,7 +200,7 @@ int memory_init(struct dataplane *dp, const char *program)
 int memory_pool_create(struct dataplane *dp)
 {
 	u32 n = mbufs_wanted(dp->cfg);
-	u16 room = (u16)dp->cfg->dataplane.memory.mbuf_bytes;
+	u16 room = (u16)ports_need_mbuf_bytes(dp->cfg);
 
 	dp->pool = rte_pktmbuf_pool_create("packets", n, MBUF_CACHE, 0, room, SOCKET_ID_ANY);
 	if (!dp->pool) {

@@ -67,6 +67,25 @@ static bool args_have(const char *args, const char *key)
 	return args_get(args, key, value, sizeof(value));
 }
 
+/* A frame of af_packet's ring: header of the ring, Ethernet, tags and the packet; beyond its default, whole pages. */
+static u32 port_packet_frame(u32 mtu)
+{
+	return mtu + 128 <= 2048 ? 2048 : DWCP_ALIGN_UP(mtu + 128, 4096u);
+}
+
+u32 ports_need_mbuf_bytes(const struct dwcp_config *cfg)
+{
+	u32 bytes = cfg->dataplane.memory.mbuf_bytes;
+
+	for (u32 i = 0; i < cfg->n_ports; i++) {
+		/* its driver receives into one buffer, whatever the size */
+		if (strcmp(cfg->ports[i].device, "af_packet") == 0)
+			bytes = DWCP_MAX(bytes, port_packet_frame(cfg->ports[i].mtu) +
+							RTE_PKTMBUF_HEADROOM);
+	}
+	return bytes;
+}
+
 /*
  * What af_packet needs and nobody wants to type: a queue pair a worker, a ring of the size asked for, and frames that
  * hold the MTU (its default of 2,048 bytes cuts jumbo frames).
@@ -74,11 +93,9 @@ static bool args_have(const char *args, const char *key)
 static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p, char *buf,
 			   size_t len)
 {
-	u32 frame = 2048;
+	u32 frame = port_packet_frame(p->mtu);
 	int at = snprintf(buf, len, "%s", p->args);
 
-	while (frame < p->mtu + 128u)
-		frame *= 2;
 	if (!args_have(p->args, "qpairs"))
 		at += snprintf(buf + at, len - (size_t)at, ",qpairs=%u", dp->n_workers);
 	if (!args_have(p->args, "framesz") && !args_have(p->args, "blocksz"))
