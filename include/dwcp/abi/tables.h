@@ -32,16 +32,21 @@ enum dwcp_section {
 	DWCP_SECTION_NEXTHOP = 5,
 	DWCP_SECTION_NEXTHOP_BUCKET = 6, /* u32 next-hop slots of ECMP groups */
 	DWCP_SECTION_NEXTHOP_ID = 7,     /* id → slot */
-	DWCP_SECTION_SOURCE_NODE = 8,
-	DWCP_SECTION_SOURCE_LEAF = 9,
-	DWCP_SECTION_SOURCE_ATTR = 10,
-	DWCP_SECTION_BLOCK = 11,
-	DWCP_SECTION_VIP = 12,
-	DWCP_SECTION_WEIGHTSET = 13,
-	DWCP_SECTION_WEIGHTROW = 14,
-	DWCP_SECTION_ENDPOINT = 15,
-	DWCP_SECTION_POLICY = 16,
-	DWCP_SECTION_LIMITS = 17,
+	DWCP_SECTION_SOURCE_ROOT = 8,
+	DWCP_SECTION_SOURCE_DIRECT = 9,
+	DWCP_SECTION_SOURCE_NODE = 10,
+	DWCP_SECTION_SOURCE_LEAF = 11, /* u32 index into SOURCE_ATTR */
+	DWCP_SECTION_SOURCE_ATTR = 12,
+	DWCP_SECTION_BLOCK = 13,
+	DWCP_SECTION_VIP = 14,
+	DWCP_SECTION_WEIGHTSET = 15,
+	DWCP_SECTION_WEIGHTSET_REGION = 16, /* (group, region) → weight set id */
+	DWCP_SECTION_WEIGHTROW = 17,
+	DWCP_SECTION_ENDPOINT = 18,
+	DWCP_SECTION_POLICY = 19,
+	DWCP_SECTION_POLICY_SET = 20,
+	DWCP_SECTION_CLASS = 21,
+	DWCP_SECTION_LIMITS = 22,
 	DWCP_SECTION_N
 };
 
@@ -136,21 +141,95 @@ dwcp_inline u32 dwcp_id_home(u32 id, u64 n_entries)
 	return (u32)(((u64)id * 0x9e3779b1u) & (n_entries - 1));
 }
 
+/*
+ * What follows is layout only: no code reads or writes these sections yet, and a dataplane refuses them. "Checked"
+ * says what the dataplane's validator has to establish before a generation is adopted; a reader relies on that and on
+ * nothing else. Reserved fields are 0, and are checked to be. A section that is absent or empty holds nothing: no
+ * source is known, none is blocked, there are no VIPs.
+ *
+ * Tables by id (WEIGHTSET, ENDPOINT, POLICY_SET, CLASS): n_elements is a power of two; an id stands at most
+ * DWCP_ID_MAX_PROBES elements behind dwcp_id_home(id, n_elements), wrapping at n_elements; element id 0 = free and
+ * ends a search. Checked: n_elements; every id is found by that walk, hence is there once. Ids are the agent's, never
+ * reused; an id that isn't there is a miss, never an error of the packet path.
+ */
+
+/* ---- keyed hash of addresses -------------------------------------------------------------------------------- */
+
+/* Elements looked at from the home position on, wrapping at the table's power-of-two size. A free one ends a search. */
+#define DWCP_HASH_MAX_PROBES 64u
+#define DWCP_HASH_LOG2_MAX   26u
+
+/* Both halves of the product of two words: each bit of either reaches the result. */
+dwcp_inline u64 dwcp_hash_fold(u64 a, u64 b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (u64)product ^ (u64)(product >> 64);
+}
+
+/*
+ * Hash of 16 bytes in network order; an IPv4 address is the IPv4-mapped IPv6 one (::ffff:a.b.c.d). Two rounds, since
+ * one alone maps the mapped addresses, whose upper half is constant, to multiples of one number.
+ *
+ * The salt keeps strangers from aiming at one position: they see neither it nor the table. It is no secret of the
+ * federation, lies in stored generations, and the hash is no message authentication. The agent draws it from
+ * getrandom() whenever it lays the table out afresh: at its start, when the table would be more than half full, and
+ * when an entry would stand beyond DWCP_HASH_MAX_PROBES (twice as large if a second salt doesn't help). In between the
+ * salt stays, so that one more entry is one changed segment. Neither word is 0 (checked), since a word that is 0 and an
+ * address half that is 0 make the first product 0 for whatever stands in the other half.
+ */
+dwcp_inline u64 dwcp_addr_hash(const u8 addr[16], const u64 salt[2])
+{
+	__uint128_t product;
+	u64 half[2];
+
+	__builtin_memcpy(half, addr, sizeof(half));
+	product = (__uint128_t)(half[0] ^ salt[0]) * (half[1] ^ salt[1]);
+	return dwcp_hash_fold((u64)product ^ salt[1] ^ 0x9e3779b97f4a7c15ull,
+			      (u64)(product >> 64) ^ salt[0]);
+}
+
+/* Of a service: @port in host order. */
+dwcp_inline u64 dwcp_vip_hash(const u8 addr[16], u8 protocol, u16 port, const u64 salt[2])
+{
+	return dwcp_hash_fold(dwcp_addr_hash(addr, salt) ^ salt[1],
+			      ((u64)protocol << 16 | port) ^ salt[0]);
+}
+
+/* Index of the @probe-th element to look at (0 = home) in a table of 2^@log2 elements behind a header element. */
+dwcp_inline u32 dwcp_hash_position(u64 hash, u32 log2, u32 probe)
+{
+	return 1 + (u32)((hash + probe) & ((1ull << log2) - 1));
+}
+
 /* ---- source: what is known of a source prefix; one lookup a packet ----------------------------------------- */
 
-#define DWCP_SOURCE_VERSION 1
+#define DWCP_SOURCE_VERSION 1 /* of SOURCE_ATTR; the trie's four arrays are of DWCP_FIB_VERSION */
 
-enum dwcp_source_verdict { DWCP_SOURCE_NONE, DWCP_SOURCE_ALLOW, DWCP_SOURCE_BLOCK, DWCP_SOURCE_NEVER_BLOCK };
+enum dwcp_source_verdict {
+	DWCP_SOURCE_NONE = 0,
+	DWCP_SOURCE_ALLOW = 1,
+	DWCP_SOURCE_BLOCK = 2,
+	DWCP_SOURCE_NEVER_BLOCK = 3, /* outranks BLOCK here, the block section and every detector */
+};
 
-/* The trie over sources has the FIB's node layout (SOURCE_NODE = struct dwcp_fib_node, SOURCE_LEAF = u32 attr index). */
+/*
+ * The trie over sources is the FIB's, array by array, and read with the same walk (abi/fib.h, util/fib.h): SOURCE_ROOT
+ * are struct dwcp_fib_root, SOURCE_DIRECT and SOURCE_NODE u64 elements, SOURCE_LEAF u32. Where the FIB's walk ends
+ * with a next-hop slot, this one ends with an index into SOURCE_ATTR. Overlapping lists are merged by the agent: the
+ * walk's one answer is all there is to know.
+ *
+ * Checked: the trie as the FIB's, with n_elements of SOURCE_ATTR in place of NEXTHOP's; element 0 exists and is all
+ * zero ("nothing known"); verdict; limit_class < n_elements of LIMITS, or 0; policy_set is in POLICY_SET, or 0.
+ */
 struct dwcp_source_attr {
-	u8 verdict; /* enum dwcp_source_verdict */
-	u8 reason;  /* which list, for events and counters */
-	u16 country; /* ISO 3166-1 alpha-2, first letter in the low byte; 0 = unknown */
-	u16 region;
-	u16 limit_class; /* index into LIMITS */
-	u32 tenant;
-	u32 policy_set;
+	u8 verdict;	 /* enum dwcp_source_verdict */
+	u8 reason;	 /* which list, for events and counters */
+	u16 country;	 /* ISO 3166-1 alpha-2, first letter in the low byte; 0 = unknown */
+	u16 region;	 /* source region, for WEIGHTSET_REGION; 0 = unknown */
+	u16 limit_class; /* index into LIMITS; 0 = none */
+	u32 tenant;	 /* owner of the source prefix; 0 = none */
+	u32 policy_set;	 /* id in POLICY_SET; 0 = none */
 };
 
 _Static_assert(sizeof(struct dwcp_source_attr) == 16, "abi");
@@ -159,16 +238,35 @@ _Static_assert(sizeof(struct dwcp_source_attr) == 16, "abi");
 
 #define DWCP_BLOCK_VERSION 1
 
-/* Open addressing as NEXTHOP_ID. An IPv4 source is the IPv4-mapped IPv6 address. */
-struct dwcp_block {
-	u8 addr[16]; /* network order */
-	u64 expires_unix_ns; /* 0 = free entry */
-	u32 id;
-	u8 reason;
-	u8 proven; /* 1 = by handshake or cookie */
-	u16 reserved;
+/*
+ * Element 0 is the header, elements 1 … 2^log2_size the table: (address, prefix_len) stands at dwcp_hash_position() of
+ * dwcp_addr_hash(addr). A reader looks for {address, 128}; for IPv6 and n_net64 > 0 also for {address with its low
+ * half 0, 64}. An entry counts while expires_unix_ns is later than the reader's wall clock: it ends on time with the
+ * agent dead, too. Expired entries are passed over by a search, not taken for free; the agent removes them by moving
+ * back what stands behind.
+ *
+ * Checked: n_elements = 1 + 2^log2_size, log2_size ≤ DWCP_HASH_LOG2_MAX; salt; n_used, n_net64 as counted; each entry
+ * is found by the walk above, hence is there once; prefix_len 128, or 64 with a low half of 0 and not IPv4-mapped.
+ */
+struct dwcp_block_header {
+	u64 salt[2];
+	u32 log2_size;
+	u32 n_used;
+	u32 n_net64; /* of n_used: prefix_len 64 */
+	u32 reserved;
 };
 
+struct dwcp_block {
+	u8 addr[16];	     /* network order; IPv4 as the IPv4-mapped IPv6 address */
+	u64 expires_unix_ns; /* wall time; 0 = free entry, then all of it is 0 */
+	u32 id;		     /* the agent's name of it, for lifting and events */
+	u8 reason;
+	u8 proven;     /* 1 = by handshake or cookie: may be dropped whole; 0 = challenge or limit only */
+	u8 prefix_len; /* 128 = this address; 64 = the IPv6 /64, as sources are counted */
+	u8 reserved;
+};
+
+_Static_assert(sizeof(struct dwcp_block_header) == sizeof(struct dwcp_block), "abi");
 _Static_assert(sizeof(struct dwcp_block) == 32, "abi");
 
 /* ---- vip, weightset, endpoint: steering -------------------------------------------------------------------- */
@@ -181,100 +279,230 @@ enum dwcp_vip_flag {
 	DWCP_VIP_CHALLENGE = 1 << 2,
 };
 
-/* Open addressing over (address, protocol, port); wildcard and range entries follow the exact ones, by priority. */
-struct dwcp_vip {
-	u8 addr[16];
-	u32 id;
-	u32 group;
-	u16 port_first, port_last; /* host order; 0..65535 = any */
-	u8 protocol;               /* 0 = any */
-	u8 family;
-	u16 flags;
-	u32 weightset; /* default set; (region, group) may override */
-	u32 limits;    /* index into LIMITS */
-	u32 tenant;
-	u32 policy_set;
-	u64 reserved[2];
+/*
+ * Element 0 is the header. The exact part follows: one protocol and one port an entry, at dwcp_hash_position() of
+ * dwcp_vip_hash(). Then the entries with a range of ports, any port or any protocol, sorted by (addr as bytes, rank):
+ * a reader finds the first of the address by bisection and takes the first that matches, so lower ranks win. Any exact
+ * entry outranks any of these. Ranks of different addresses never meet.
+ *
+ * Checked: exact_first = 1, range_first = exact_first + 2^exact_log2, n_elements = range_first + n_ranges; exact_log2
+ * ≤ DWCP_HASH_LOG2_MAX; salt; n_exact as counted; each exact entry is found by its walk, hence is there once; the order
+ * of the others, no two equal (addr, rank), and at most DWCP_VIP_MAX_RANGES an address; port_first ≤ port_last; flags;
+ * family and addr agree; limits < n_elements of LIMITS; policy_set in POLICY_SET, or 0; weightset in WEIGHTSET (0 only
+ * with PROTECT_ONLY).
+ */
+#define DWCP_VIP_MAX_RANGES 64u
+
+struct dwcp_vip_header {
+	u64 salt[2];
+	u32 exact_first, exact_log2; /* 2^exact_log2 elements from exact_first on */
+	u32 n_exact;		     /* of them in use */
+	u32 range_first, n_ranges;
+	u32 reserved[7];
 };
 
-_Static_assert(sizeof(struct dwcp_vip) == 64, "abi");
-
-#define DWCP_WEIGHTSET_VERSION 1
-
-/* Rows of a set: n_rows (prime) elements of WEIGHTROW. Indices are positions in ENDPOINT through its id. */
-struct dwcp_weightset {
-	u32 id;
-	u32 first_row, n_rows;
-	u16 region; /* source region this set is for; 0 = any */
-	u16 flags;
-	u32 group;
+struct dwcp_vip {
+	u8 addr[16];		   /* network order; IPv4 as the IPv4-mapped IPv6 address */
+	u32 id;			   /* never reused; 0 = free entry, then all of it is 0 */
+	u32 group;		   /* of endpoints, for WEIGHTSET_REGION */
+	u16 port_first, port_last; /* host order; exact: both the port; 0..65535 = any */
+	u8 protocol;		   /* 0 = any */
+	u8 family;		   /* 4 or 6 */
+	u16 flags;		   /* enum dwcp_vip_flag */
+	u32 weightset;		   /* id of the set when (group, region) has none of its own */
+	u32 limits;		   /* index into LIMITS; 0 = none */
+	u32 tenant;		   /* owner; 0 = none */
+	u32 policy_set;		   /* id in POLICY_SET; 0 = none */
+	u32 rank;		   /* lower wins; exact entries: 0 */
 	u32 reserved[3];
 };
 
+_Static_assert(sizeof(struct dwcp_vip_header) == sizeof(struct dwcp_vip), "abi");
+_Static_assert(sizeof(struct dwcp_vip) == 64, "abi");
+
+#define DWCP_WEIGHTSET_VERSION 1 /* of WEIGHTSET, WEIGHTSET_REGION and WEIGHTROW */
+
+/*
+ * By id. A flow's row is WEIGHTROW[first_row + row hash % n_rows]; the row hash and its key are the federation's, so
+ * that every router picks the same row. Sets may share rows.
+ *
+ * Checked: first_row + n_rows (as u64) ≤ n_elements of WEIGHTROW; n_rows is prime, hence not 0.
+ */
+struct dwcp_weightset {
+	u32 id; /* 0 = free entry */
+	u32 first_row, n_rows;
+	u16 region; /* what it was built for, for people; readers go by WEIGHTSET_REGION */
+	u16 flags;  /* 0 */
+	u32 group;  /* likewise */
+	u32 reserved[3];
+};
+
+/*
+ * The set of a group for sources of a region. Power-of-two size, home position dwcp_weightset_region_home(), probes and
+ * wrap as the tables by id; weightset 0 = free. A miss: the VIP's own weightset.
+ *
+ * Checked: n_elements; each (group, region) found by the walk, hence there once; region not 0; weightset in WEIGHTSET.
+ */
+struct dwcp_weightset_region {
+	u32 group;
+	u16 region; /* of the source, from SOURCE_ATTR */
+	u16 reserved0;
+	u32 weightset; /* id; 0 = free entry */
+	u32 reserved1;
+};
+
+dwcp_inline u32 dwcp_weightset_region_home(u32 group, u16 region, u64 n_entries)
+{
+	return dwcp_id_home(group ^ (u32)region << 16, n_entries);
+}
+
+/* Checked: primary and secondary are in ENDPOINT, or 0. Whether they are up is asked of ENDPOINT for each new flow. */
 struct dwcp_weightrow {
-	u32 primary, secondary; /* endpoint ids: no node-local index, so that routers of a federation build the same bytes */
+	u32 primary;   /* endpoint ids: no node-local index, so that routers of a federation build the same bytes */
+	u32 secondary; /* when the primary is dead; 0 = none */
 };
 
 _Static_assert(sizeof(struct dwcp_weightset) == 32 && sizeof(struct dwcp_weightrow) == 8, "abi");
+_Static_assert(sizeof(struct dwcp_weightset_region) == 16, "abi");
 
 #define DWCP_ENDPOINT_VERSION 1
 
 enum dwcp_delivery {
-	DWCP_DELIVERY_ROUTED,
-	DWCP_DELIVERY_L2,
-	DWCP_DELIVERY_IPIP,
-	DWCP_DELIVERY_GRE,
-	DWCP_DELIVERY_GUE,
+	DWCP_DELIVERY_ROUTED = 0,
+	DWCP_DELIVERY_L2 = 1,
+	DWCP_DELIVERY_IPIP = 2,
+	DWCP_DELIVERY_GRE = 3,
+	DWCP_DELIVERY_GUE = 4,
 };
 
-enum dwcp_endpoint_state { DWCP_ENDPOINT_UP, DWCP_ENDPOINT_DRAINING, DWCP_ENDPOINT_DEAD };
+enum dwcp_endpoint_state {
+	DWCP_ENDPOINT_UP = 0,
+	DWCP_ENDPOINT_DRAINING = 1, /* keeps its flows, gets no new ones */
+	DWCP_ENDPOINT_DEAD = 2,	    /* flows go to their row's secondary */
+};
 
-/* Open addressing by id, as NEXTHOP_ID: kilobytes, so that a death is a tiny publish. */
+/*
+ * By id: kilobytes, so that a death is a tiny publish.
+ *
+ * Checked: state, delivery, family; addr not 0; nexthop_id in NEXTHOP_ID, or 0, and not 0 for L2; port not 0 for GUE.
+ */
 struct dwcp_endpoint {
-	u32 id; /* 0 = free entry */
-	u8 state, delivery;
-	u8 family;
+	u32 id;		    /* 0 = free entry */
+	u8 state, delivery; /* enum dwcp_endpoint_state, enum dwcp_delivery */
+	u8 family;	    /* 4 or 6 */
 	u8 reserved0;
-	u8 addr[16];
-	u32 nexthop_id;
-	u16 port; /* of the service or tunnel, host order */
+	u8 addr[16];	/* network order; IPv4 as the IPv4-mapped IPv6 address */
+	u32 nexthop_id; /* 0 = by a route lookup of addr */
+	u16 port;	/* of the service or tunnel, host order; 0 = the packet's */
 	u16 reserved1;
 };
 
 _Static_assert(sizeof(struct dwcp_endpoint) == 32, "abi");
 
-/* ---- policy and limits -------------------------------------------------------------------------------------- */
+/* ---- policy, class and limits ------------------------------------------------------------------------------- */
 
-#define DWCP_POLICY_VERSION 1
+#define DWCP_POLICY_VERSION    1 /* of POLICY and POLICY_SET */
+
+#define DWCP_POLICY_SET_ALL    1u   /* id of the set that every packet is held against; may be absent */
+#define DWCP_POLICY_DSCP_ANY   255u /* matches all; as a result: leave it */
+#define DWCP_POLICY_PRIORITIES 8u
 
 enum dwcp_policy_action {
-	DWCP_POLICY_PASS,
-	DWCP_POLICY_DROP,
-	DWCP_POLICY_CLASS, /* rate_limit and priority are properties of the class */
+	DWCP_POLICY_PASS = 0,
+	DWCP_POLICY_DROP = 1,
+	DWCP_POLICY_CLASS = 2, /* the rate is the class's */
 };
 
+/*
+ * A rule. It matches when every field above the line does; it says what to do below. Which rules a packet is held
+ * against: the sets named by its source's attributes and by its VIP, and DWCP_POLICY_SET_ALL; of all that match the
+ * lowest rank wins, then the lowest id. These records define the answer; a classifier that finds it faster is a
+ * section of its own and has to agree with them.
+ *
+ * Checked: prefix lengths by family (0 with family 0), bits behind them 0; port_first ≤ port_last; ports other than any
+ * only with protocol 6, 17, 132 or 136; dscp < 64 or ANY; limit_class < n_elements of LIMITS; source_set and
+ * destination_set in POLICY_SET, or 0; action; class_id in CLASS for ACTION CLASS, else 0; priority.
+ */
 struct dwcp_policy {
+	u8 src_addr[16], dst_addr[16]; /* network order; IPv4 as the IPv4-mapped IPv6 address */
+	u8 src_len, dst_len; /* bits of the family's own address: 0..32 or 0..128; 0 = any */
+	u8 family;	     /* 4, 6; 0 = both, then both lengths are 0 */
+	u8 protocol;	     /* last header's; 0 = any */
+	u16 src_port_first, src_port_last; /* host order; 0..65535 = any, also packets without ports */
+	u16 dst_port_first, dst_port_last;
+	u32 source_set;	     /* the policy_set of the source's attributes; 0 = any */
+	u32 destination_set; /* the policy_set of the VIP; 0 = any */
+	u32 tenant;	     /* 0 = any */
+	u16 limit_class;     /* the source's; 0 = any */
+	u8 match_dscp;	     /* traffic class that the packet came with */
+	u8 reserved0;
+	/* ---- */
 	u32 id;
-	u32 class_id;
-	u8 action;
-	u8 dscp; /* 0..63; 255 = leave */
-	u8 priority;
-	u8 flags;
-	u32 rank; /* lower wins */
+	u32 rank;     /* lower wins */
+	u32 class_id; /* id in CLASS; 0 = none */
+	u8 action;    /* enum dwcp_policy_action */
+	u8 dscp;      /* to mark: 0..63 or DWCP_POLICY_DSCP_ANY */
+	u8 priority;  /* 0 = first, < DWCP_POLICY_PRIORITIES; 255 = the class's */
+	u8 flags;     /* 0 */
+	u32 reserved1[13];
 };
 
-_Static_assert(sizeof(struct dwcp_policy) == 16, "abi");
+_Static_assert(sizeof(struct dwcp_policy) == 128, "abi");
+
+/*
+ * By id. Rules of a set are neighbours in POLICY, by (rank, id); sets may share rules.
+ *
+ * Checked: first_rule + n_rules (as u64) ≤ n_elements of POLICY; the order.
+ */
+struct dwcp_policy_set {
+	u32 id; /* 0 = free entry */
+	u32 first_rule, n_rules;
+	u32 reserved;
+};
+
+_Static_assert(sizeof(struct dwcp_policy_set) == 16, "abi");
+
+#define DWCP_CLASS_VERSION   1
+#define DWCP_CLASS_MAX_DEPTH 4u
+
+/*
+ * By id. What the shaper keeps of a class (tokens, queue) is its own and found by id, so that it outlives generations.
+ *
+ * Checked: rate_bps not 0, ceil_bps 0 or ≥ rate_bps; burst_bytes and queue_packets not 0; parent in CLASS, or 0, and
+ * after at most DWCP_CLASS_MAX_DEPTH parents comes 0; priority.
+ */
+struct dwcp_class {
+	u32 id;	      /* 0 = free entry */
+	u32 parent;   /* id; 0 = right below the port */
+	u64 rate_bps; /* bits a second, of L2 bytes + frame_overhead: its own */
+	u64 ceil_bps; /* with what the parent has to lend; 0 = doesn't borrow */
+	u32 tenant;   /* 0 = none */
+	u32 burst_bytes;
+	u32 queue_packets;		       /* most that wait, over all workers */
+	u32 codel_target_us, codel_interval_us; /* 0 = drop at the end of the queue only */
+	u16 frame_overhead; /* bytes added to each frame: preamble, gap, checksum */
+	u8 priority;	    /* 0 = first, < DWCP_POLICY_PRIORITIES */
+	u8 flags;	    /* 0 */
+	u32 reserved[4];
+};
+
+_Static_assert(sizeof(struct dwcp_class) == 64, "abi");
 
 #define DWCP_LIMITS_VERSION 1
 
-/* 0 = no limit. Rates are a window's admitted count; see the sliding window of the guard stage. */
+/*
+ * By index, from SOURCE_ATTR (limit_class) and VIP (limits); element 0 is all zero and means none. 0 = no limit. Rates
+ * are a window's admitted count; see the sliding window of the guard stage.
+ *
+ * Checked: element 0; window_ms not 0 where requests, packets, bytes or new_connections isn't.
+ */
 struct dwcp_limits {
-	u32 id;
-	u32 window_ms;
+	u32 id;	       /* for events and counters over generations */
+	u32 window_ms; /* W */
 	u64 requests, packets, bytes, new_connections; /* a window */
 	u32 concurrent_connections;
-	u32 syn_flood_pps, udp_flood_pps, icmp_flood_pps, fragment_flood_pps;
-	u32 block_seconds;
+	u32 syn_flood_pps, udp_flood_pps, icmp_flood_pps, fragment_flood_pps; /* packets a second */
+	u32 block_seconds; /* how long a block lasts; 0 = never block */
 };
 
 _Static_assert(sizeof(struct dwcp_limits) == 64, "abi");
