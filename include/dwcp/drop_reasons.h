@@ -70,7 +70,7 @@ enum drop_reason {
 #define X(name, text) DROP_##name,
 	DWCP_DROP_REASONS(X)
 #undef X
-	DROP_N_REASONS
+		DROP_N_REASONS
 };
 
 /* Room in the stats page; growing past it changes the ABI version. */

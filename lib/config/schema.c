@@ -401,7 +401,8 @@ static const struct schema_row root_rows[] = {
 	 .def = 256,
 	 .unit = "KiB",
 	 .check = check_power_of_two_4,
-	 .help = "Size of the pieces that tables are published in, a power of two; 2048 for tables on "
+	 .help = "Size of the pieces that tables are published in, a power of two; 2048 for tables "
+		 "on "
 		 "2 MB pages."},
 	{.path = "agent.socket_gid",
 	 .kind = SCHEMA_INT,

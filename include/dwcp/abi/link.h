@@ -17,12 +17,12 @@
 #include <dwcp/abi/tables.h>
 #include <dwcp/base.h>
 
-#define DWCP_LINK_MAGIC     0x4b4e4c44u /* "DLNK" */
-#define DWCP_LINK_VERSION   1
-#define DWCP_LINK_MAX_BYTES 65536u
-#define DWCP_LINK_MAX_FDS   128u
+#define DWCP_LINK_MAGIC	     0x4b4e4c44u /* "DLNK" */
+#define DWCP_LINK_VERSION    1
+#define DWCP_LINK_MAX_BYTES  65536u
+#define DWCP_LINK_MAX_FDS    128u
 #define DWCP_LINK_ABI_MAX    32u /* room for sections in the hello */
-#define DWCP_LINK_SOCKET    "dataplane.link"
+#define DWCP_LINK_SOCKET     "dataplane.link"
 #define DWCP_LINK_REASON_MAX 96
 
 enum dwcp_link_type {
@@ -45,12 +45,19 @@ struct dwcp_link_hdr {
 
 struct dwcp_link_abi {
 	u16 section;
-	u16 version_min, version_max; /* element layouts that can be read; 0,0 = section not read here */
+	u16 version_min,
+		version_max; /* element layouts that can be read; 0,0 = section not read here */
 	u16 reserved;
 };
 
 /* fds, in this order. */
-enum dwcp_link_hello_fd { DWCP_HELLO_FD_STATS, DWCP_HELLO_FD_RINGS, DWCP_HELLO_FD_TAILS, DWCP_HELLO_FD_EVENT, DWCP_HELLO_N_FDS };
+enum dwcp_link_hello_fd {
+	DWCP_HELLO_FD_STATS,
+	DWCP_HELLO_FD_RINGS,
+	DWCP_HELLO_FD_TAILS,
+	DWCP_HELLO_FD_EVENT,
+	DWCP_HELLO_N_FDS
+};
 
 struct dwcp_link_hello {
 	struct dwcp_link_hdr hdr;
@@ -105,7 +112,7 @@ struct dwcp_link_adopted {
 struct dwcp_link_refused {
 	struct dwcp_link_hdr hdr;
 	u64 generation; /* the refused one */
-	u64 current;    /* what stays in force */
+	u64 current;	/* what stays in force */
 	char reason[DWCP_LINK_REASON_MAX];
 };
 

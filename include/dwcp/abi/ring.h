@@ -13,19 +13,21 @@
 #include <dwcp/abi/atomic.h>
 #include <dwcp/base.h>
 
-#define DWCP_RING_MAGIC    0x474e495250435744ull /* "DWCPRING" */
-#define DWCP_RING_VERSION  1
-#define DWCP_RING_SLOTS    1024u /* power of two */
+#define DWCP_RING_MAGIC	    0x474e495250435744ull /* "DWCPRING" */
+#define DWCP_RING_VERSION   1
+#define DWCP_RING_SLOTS	    1024u /* power of two */
 #define DWCP_RING_MAX_RINGS 65u
 
 enum dwcp_event_type {
 	DWCP_EVENT_NONE = 0,
-	DWCP_EVENT_DROP_SAMPLE = 1, /* a = drop reason, b = count since the last sample, data = first bytes */
-	DWCP_EVENT_UNRESOLVED = 2,  /* a = next-hop slot, b = next-hop id; port, family, data = destination */
-	DWCP_EVENT_LINK = 3,        /* a = 1 up, 0 down; port */
-	DWCP_EVENT_ADOPTED = 4,     /* b = generation */
-	DWCP_EVENT_REFUSED = 5,     /* b = generation */
-	DWCP_EVENT_STALL = 6,       /* a = worker, b = ns without a heartbeat */
+	DWCP_EVENT_DROP_SAMPLE =
+		1, /* a = drop reason, b = count since the last sample, data = first bytes */
+	DWCP_EVENT_UNRESOLVED =
+		2, /* a = next-hop slot, b = next-hop id; port, family, data = destination */
+	DWCP_EVENT_LINK = 3,	/* a = 1 up, 0 down; port */
+	DWCP_EVENT_ADOPTED = 4, /* b = generation */
+	DWCP_EVENT_REFUSED = 5, /* b = generation */
+	DWCP_EVENT_STALL = 6,	/* a = worker, b = ns without a heartbeat */
 };
 
 struct dwcp_event {
@@ -66,7 +68,8 @@ _Static_assert(sizeof(struct dwcp_event) == 64, "abi");
 _Static_assert(sizeof(struct dwcp_ring_page) == DWCP_SHARED_LINE, "abi");
 
 /** dwcp_ring_push() - producer side. Return: false when full (counted). Thread: the ring's producer only. */
-dwcp_inline bool dwcp_ring_push(struct dwcp_ring *r, const struct dwcp_ring_tail *t, const struct dwcp_event *e)
+dwcp_inline bool dwcp_ring_push(struct dwcp_ring *r, const struct dwcp_ring_tail *t,
+				const struct dwcp_event *e)
 {
 	u64 head = r->head;
 	/* acquire: the consumer has finished reading the slot before it moved its tail */
@@ -82,7 +85,8 @@ dwcp_inline bool dwcp_ring_push(struct dwcp_ring *r, const struct dwcp_ring_tail
 }
 
 /** dwcp_ring_pop() - consumer side. Return: false when empty. Thread: the agent's reader only. */
-dwcp_inline bool dwcp_ring_pop(const struct dwcp_ring *r, struct dwcp_ring_tail *t, struct dwcp_event *ret_event)
+dwcp_inline bool dwcp_ring_pop(const struct dwcp_ring *r, struct dwcp_ring_tail *t,
+			       struct dwcp_event *ret_event)
 {
 	u64 tail = t->tail;
 

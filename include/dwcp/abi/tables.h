@@ -15,11 +15,11 @@
 #include <dwcp/base.h>
 #include <dwcp/abi/fib.h>
 
-#define DWCP_MANIFEST_MAGIC      0x314e454750435744ull /* "DWCPGEN1" */
-#define DWCP_MANIFEST_VERSION    1
-#define DWCP_SEGMENT_MAX_BYTES   (2u << 20)
-#define DWCP_SEGMENT_ALIGN       4096u
-#define DWCP_MANIFEST_MAX_BYTES  (1u << 20)
+#define DWCP_MANIFEST_MAGIC	   0x314e454750435744ull /* "DWCPGEN1" */
+#define DWCP_MANIFEST_VERSION	   1
+#define DWCP_SEGMENT_MAX_BYTES	   (2u << 20)
+#define DWCP_SEGMENT_ALIGN	   4096u
+#define DWCP_MANIFEST_MAX_BYTES	   (1u << 20)
 #define DWCP_MANIFEST_MAX_SEGMENTS 8192u
 
 /* One number a section, for ever. Sections a dataplane doesn't know are refused, so the agent asks its hello first. */
@@ -31,7 +31,7 @@ enum dwcp_section {
 	DWCP_SECTION_FIB_LEAF = 4,
 	DWCP_SECTION_NEXTHOP = 5,
 	DWCP_SECTION_NEXTHOP_BUCKET = 6, /* u32 next-hop slots of ECMP groups */
-	DWCP_SECTION_NEXTHOP_ID = 7,     /* id → slot */
+	DWCP_SECTION_NEXTHOP_ID = 7,	 /* id → slot */
 	DWCP_SECTION_SOURCE_ROOT = 8,
 	DWCP_SECTION_SOURCE_DIRECT = 9,
 	DWCP_SECTION_SOURCE_NODE = 10,
@@ -52,7 +52,7 @@ enum dwcp_section {
 
 /* One segment, as the manifest describes it. The id of a segment is its content: two equal segments are one. */
 struct dwcp_segment_desc {
-	u64 id;    /* XXH3-64 of the segment's bytes, all of them; never 0 */
+	u64 id;	   /* XXH3-64 of the segment's bytes, all of them; never 0 */
 	u32 bytes; /* of the memfd and of the mapping: a multiple of DWCP_SEGMENT_ALIGN */
 	u16 section;
 	u16 flags; /* 0 */
@@ -61,12 +61,12 @@ struct dwcp_segment_desc {
 /* One section: which segments, in order, make its array. */
 struct dwcp_section_desc {
 	u16 section;
-	u16 version;       /* of the element layout */
+	u16 version; /* of the element layout */
 	u32 element_bytes;
-	u64 n_elements;    /* the rest of the last segment is zero */
+	u64 n_elements;	   /* the rest of the last segment is zero */
 	u32 first_segment; /* index into the manifest's segment list */
 	u32 n_segments;
-	u32 chunk_bytes;   /* bytes of every segment but the last */
+	u32 chunk_bytes; /* bytes of every segment but the last */
 	u32 reserved;
 };
 
@@ -94,14 +94,15 @@ struct dwcp_manifest {
 #define DWCP_NEXTHOP_VERSION 1
 
 enum dwcp_nexthop_type {
-	DWCP_NEXTHOP_NONE = 0,    /* no route */
+	DWCP_NEXTHOP_NONE = 0,	  /* no route */
 	DWCP_NEXTHOP_FORWARD = 1, /* rewrite and send */
-	DWCP_NEXTHOP_GROUP = 2,   /* choose a bucket by flow hash */
+	DWCP_NEXTHOP_GROUP = 2,	  /* choose a bucket by flow hash */
 	DWCP_NEXTHOP_BLACKHOLE = 3,
 	DWCP_NEXTHOP_UNREACHABLE = 4,
 	DWCP_NEXTHOP_PROHIBIT = 5,
-	DWCP_NEXTHOP_LOCAL = 6,      /* to the host through the port's TAP twin */
-	DWCP_NEXTHOP_UNRESOLVED = 7, /* link-layer address unknown (or glean: on link, no neighbour yet) */
+	DWCP_NEXTHOP_LOCAL = 6, /* to the host through the port's TAP twin */
+	DWCP_NEXTHOP_UNRESOLVED =
+		7, /* link-layer address unknown (or glean: on link, no neighbour yet) */
 	DWCP_NEXTHOP_N_TYPES
 };
 
@@ -118,11 +119,11 @@ struct dwcp_nexthop {
 		} forward;
 		struct {
 			u32 first_bucket; /* into NEXTHOP_BUCKET */
-			u32 n_buckets;    /* power of two */
+			u32 n_buckets;	  /* power of two */
 			u32 reserved[3];
 		} group;
 	};
-	u32 id; /* agent-assigned, never reused; 0 = anonymous */
+	u32 id;	 /* agent-assigned, never reused; 0 = anonymous */
 	u16 mtu; /* bytes of IP; 0 = the port's */
 	u16 reserved;
 };
@@ -261,7 +262,7 @@ struct dwcp_block {
 	u64 expires_unix_ns; /* wall time; 0 = free entry, then all of it is 0 */
 	u32 id;		     /* the agent's name of it, for lifting and events */
 	u8 reason;
-	u8 proven;     /* 1 = by handshake or cookie: may be dropped whole; 0 = challenge or limit only */
+	u8 proven; /* 1 = by handshake or cookie: may be dropped whole; 0 = challenge or limit only */
 	u8 prefix_len; /* 128 = this address; 64 = the IPv6 /64, as sources are counted */
 	u8 reserved;
 };
@@ -274,7 +275,7 @@ _Static_assert(sizeof(struct dwcp_block) == 32, "abi");
 #define DWCP_VIP_VERSION 1
 
 enum dwcp_vip_flag {
-	DWCP_VIP_PROTECT_ONLY = 1 << 0, /* a protected service: guarded, not steered */
+	DWCP_VIP_PROTECT_ONLY = 1 << 0,	 /* a protected service: guarded, not steered */
 	DWCP_VIP_DIRECT_RETURN = 1 << 1, /* one direction only passes here */
 	DWCP_VIP_CHALLENGE = 1 << 2,
 };
@@ -358,7 +359,7 @@ dwcp_inline u32 dwcp_weightset_region_home(u32 group, u16 region, u64 n_entries)
 
 /* Checked: primary and secondary are in ENDPOINT, or 0. Whether they are up is asked of ENDPOINT for each new flow. */
 struct dwcp_weightrow {
-	u32 primary;   /* endpoint ids: no node-local index, so that routers of a federation build the same bytes */
+	u32 primary; /* endpoint ids: no node-local index, so that routers of a federation build the same bytes */
 	u32 secondary; /* when the primary is dead; 0 = none */
 };
 
@@ -403,7 +404,7 @@ _Static_assert(sizeof(struct dwcp_endpoint) == 32, "abi");
 
 #define DWCP_POLICY_VERSION    1 /* of POLICY and POLICY_SET */
 
-#define DWCP_POLICY_SET_ALL    1u   /* id of the set that every packet is held against; may be absent */
+#define DWCP_POLICY_SET_ALL    1u /* id of the set that every packet is held against; may be absent */
 #define DWCP_POLICY_DSCP_ANY   255u /* matches all; as a result: leave it */
 #define DWCP_POLICY_PRIORITIES 8u
 
@@ -428,7 +429,8 @@ struct dwcp_policy {
 	u8 src_len, dst_len; /* bits of the family's own address: 0..32 or 0..128; 0 = any */
 	u8 family;	     /* 4, 6; 0 = both, then both lengths are 0 */
 	u8 protocol;	     /* last header's; 0 = any */
-	u16 src_port_first, src_port_last; /* host order; 0..65535 = any, also packets without ports */
+	u16 src_port_first,
+		src_port_last; /* host order; 0..65535 = any, also packets without ports */
 	u16 dst_port_first, dst_port_last;
 	u32 source_set;	     /* the policy_set of the source's attributes; 0 = any */
 	u32 destination_set; /* the policy_set of the VIP; 0 = any */
@@ -478,7 +480,7 @@ struct dwcp_class {
 	u64 ceil_bps; /* with what the parent has to lend; 0 = doesn't borrow */
 	u32 tenant;   /* 0 = none */
 	u32 burst_bytes;
-	u32 queue_packets;		       /* most that wait, over all workers */
+	u32 queue_packets;			/* most that wait, over all workers */
 	u32 codel_target_us, codel_interval_us; /* 0 = drop at the end of the queue only */
 	u16 frame_overhead; /* bytes added to each frame: preamble, gap, checksum */
 	u8 priority;	    /* 0 = first, < DWCP_POLICY_PRIORITIES */

@@ -75,12 +75,12 @@ const struct dwcp_fib_root *fib_root_find(const struct fib_view *v, u32 vrf, u8 
  *
  * Thread: any. Allocates: no. Cost: see docs/decisions/0001-fib-format.md.
  */
-void fib_lookup4(const struct fib_view *v, const struct dwcp_fib_root *root, const u32 *dst, u32 *ret_slot,
-		 unsigned int n);
+void fib_lookup4(const struct fib_view *v, const struct dwcp_fib_root *root, const u32 *dst,
+		 u32 *ret_slot, unsigned int n);
 
 /** fib_lookup6() - the same for IPv6. */
-void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root, const struct fib_addr *dst,
-		 u32 *ret_slot, unsigned int n);
+void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root,
+		 const struct fib_addr *dst, u32 *ret_slot, unsigned int n);
 
 /**
  * fib_chunk_check() - is every element of a chunk safe, whatever the other chunks hold?
@@ -93,7 +93,8 @@ void fib_lookup6(const struct fib_view *v, const struct dwcp_fib_root *root, con
  * Thread: any. Allocates: no. Cost: about 0.2 ns a byte.
  * Return: NULL, or a static string naming what is wrong (a reason token, e.g. "fib_element_slot").
  */
-const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len, struct fib_facts *facts);
+const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
+			    struct fib_facts *facts);
 
 /**
  * fib_facts_check() - do the arrays hold all that their elements refer to?
@@ -105,7 +106,8 @@ const char *fib_chunk_check(enum fib_array array, const void *bytes, size_t len,
  * Thread: any. Allocates: no.
  * Return: NULL or the reason token.
  */
-const char *fib_facts_check(const struct fib_facts *facts, const struct fib_view *sizes, u32 n_slots);
+const char *fib_facts_check(const struct fib_facts *facts, const struct fib_view *sizes,
+			    u32 n_slots);
 
 /* ---- builder: one thread ------------------------------------------------------------------------------- */
 
@@ -151,8 +153,8 @@ int fib_builder_match(const struct fib_builder *b, u32 vrf, u8 family, const str
  *
  * Return: what the last cb returned.
  */
-int fib_builder_each(const struct fib_builder *b, int (*cb)(void *arg, const struct fib_prefix *p, u32 slot),
-		     void *arg);
+int fib_builder_each(const struct fib_builder *b,
+		     int (*cb)(void *arg, const struct fib_prefix *p, u32 slot), void *arg);
 
 /** fib_builder_count() - prefixes of a family in all VRFs. */
 u64 fib_builder_count(const struct fib_builder *b, u8 family);
