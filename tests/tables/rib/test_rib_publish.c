@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -190,6 +191,41 @@ static void test_nothing(void **state)
 	assert_int_equal(f.image->n_fresh, 0);
 	for (u32 i = 0; i < f.image->manifest->n_segments; i++)
 		assert_int_equal(f.image->segments[i].fd, fds[i]); /* not sealed again */
+	net_fini(&net);
+	fixture_fini(&f);
+}
+
+/* 2 MB chunks into 2 MB pages, where there are some; the short last chunk of a section never takes one. */
+static void test_huge(void **state)
+{
+	struct rib_cfg cfg = {.chunk_bytes = 2 << 20, .huge = true};
+	struct fixture f;
+	struct net net;
+	u32 huge = 0;
+
+	net_init(&net, N4, N6, 1000);
+	fixture_init(&f, 4096);
+	rib_free(f.r);
+	f.r = rib_create(&cfg);
+	assert_non_null(f.r);
+	f.n_ports = 2;
+	assert_int_equal(rib_configure(f.r, net.c), 0);
+	for (u32 i = 0; i < 20; i++) {
+		u32 n = i % 2 ? net.n : net.n - 1 - i;
+
+		assert_int_equal(rib_source_replace(f.r, RIB_FILE, net.routes, n, NULL), 0);
+		fixture_publish(&f);
+		assert_true(f.image->n_fresh > 0);
+		assert_true(i == 0 || f.image->n_fresh < f.image->manifest->n_segments);
+	}
+	for (u32 i = 0; i < f.image->manifest->n_segments; i++) {
+		struct stat st;
+
+		assert_int_equal(fstat(f.image->segments[i].fd, &st), 0);
+		assert_int_equal(st.st_size, f.image->segments[i].desc.bytes);
+		huge += st.st_blksize == 2 << 20;
+	}
+	print_message("%u of %u segments in 2 MB pages\n", huge, f.image->manifest->n_segments);
 	net_fini(&net);
 	fixture_fini(&f);
 }
@@ -619,12 +655,19 @@ static void test_many_nexthops(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_route),     cmocka_unit_test(test_one_neighbour),
-		cmocka_unit_test(test_nothing),	      cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_no_fds),	      cmocka_unit_test(test_too_many_chunks),
-		cmocka_unit_test(test_fds_return),    cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_id_collision),  cmocka_unit_test(test_renumber),
-		cmocka_unit_test(test_ids_grow),      cmocka_unit_test(test_renumber_one),
+		cmocka_unit_test(test_one_route),
+		cmocka_unit_test(test_one_neighbour),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_no_fds),
+		cmocka_unit_test(test_too_many_chunks),
+		cmocka_unit_test(test_fds_return),
+		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_id_collision),
+		cmocka_unit_test(test_renumber),
+		cmocka_unit_test(test_ids_grow),
+		cmocka_unit_test(test_renumber_one),
 		cmocka_unit_test(test_many_nexthops),
 	};
 
