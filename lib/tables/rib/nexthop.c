@@ -8,145 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "rib_private.h"
-
-/* ---- what a route says, in canonical form --------------------------------------------------------------------- */
-
-struct path_key {
-	struct rib_path path;
-	u64 hash;
-	u32 weight;
-};
-
-struct set_key {
-	u64 hash;
-	u32 n; /* of paths; 0 = a type without any */
-	u8 type;
-	struct path_key paths[CONFIG_MAX_PATHS];
-};
-
-static u64 path_hash(const struct rib *r, const struct rib_path *p)
-{
-	u64 bytes[4] = {p->gateway.hi, p->gateway.lo,
-			(u64)p->family << 32 | (u32)p->vlan << 16 | p->svlan,
-			p->port == RIB_NO_PORT ? 0 : r->adj.ports[p->port].hash};
-
-	return XXH3_64bits(bytes, sizeof(bytes));
-}
-
-static bool path_equal(const struct rib_path *a, const struct rib_path *b)
-{
-	return a->gateway.lo == b->gateway.lo && a->gateway.hi == b->gateway.hi &&
-	       a->port == b->port && a->vlan == b->vlan && a->svlan == b->svlan &&
-	       a->family == b->family;
-}
-
-static int path_key_of(const struct rib *r, const struct path_cfg *p, struct path_key *ret)
-{
-	struct rib_path *path = &ret->path;
-
-	*path = (struct rib_path){.gateway = p->gateway.addr,
-				  .port = RIB_NO_PORT,
-				  .vlan = p->vlan,
-				  .svlan = p->svlan,
-				  .family = p->gateway.family};
-	if (p->vlan > 4095 || p->svlan > 4095)
-		return -EINVAL;
-	if (p->port_idx != UINT16_MAX) {
-		if (p->port_idx >= r->adj.n_index)
-			return -EINVAL;
-		path->port = r->adj.by_index[p->port_idx];
-	}
-	if (!path->family) {
-		path->gateway = (struct fib_addr){0};
-		if (path->port == RIB_NO_PORT)
-			return -EINVAL;
-	} else if (path->family == FIB_IP4) {
-		if (path->gateway.hi || path->gateway.lo >> 32)
-			return -EINVAL;
-	} else if (path->family != FIB_IP6) {
-		return -EINVAL;
-	}
-	ret->hash = path_hash(r, path);
-	ret->weight = p->weight ? p->weight : 1;
-	return 0;
-}
-
-/* An order that doesn't know which port was configured first. */
-static int path_key_cmp(const struct path_key *a, const struct path_key *b)
-{
-	if (a->path.family != b->path.family)
-		return a->path.family < b->path.family ? -1 : 1;
-	if (a->path.gateway.hi != b->path.gateway.hi)
-		return a->path.gateway.hi < b->path.gateway.hi ? -1 : 1;
-	if (a->path.gateway.lo != b->path.gateway.lo)
-		return a->path.gateway.lo < b->path.gateway.lo ? -1 : 1;
-	return a->hash < b->hash ? -1 : a->hash > b->hash;
-}
-
-/* Insertion sort; a path that is there twice is there once with both weights. */
-static void set_add(struct set_key *s, const struct path_key *k)
-{
-	u32 i = s->n, sum;
-
-	while (i && path_key_cmp(&s->paths[i - 1], k) > 0)
-		i--;
-	if (i && path_equal(&s->paths[i - 1].path, &k->path)) {
-		sum = s->paths[i - 1].weight + k->weight;
-		s->paths[i - 1].weight = sum < k->weight ? UINT32_MAX : sum;
-		return;
-	}
-	memmove(&s->paths[i + 1], &s->paths[i], (s->n - i) * sizeof(*k));
-	s->paths[i] = *k;
-	s->n++;
-}
-
-static void set_hash(struct set_key *s)
-{
-	u64 bytes[CONFIG_MAX_PATHS][2];
-
-	if (s->n == 1) {
-		s->hash = s->paths[0].hash;
-		return;
-	}
-	for (u32 i = 0; i < s->n; i++) {
-		bytes[i][0] = s->paths[i].hash;
-		bytes[i][1] = s->paths[i].weight;
-	}
-	s->hash = XXH3_64bits(bytes, s->n * sizeof(bytes[0]));
-}
-
-static int set_key_of(const struct rib *r, const struct route_cfg *route, struct set_key *ret)
-{
-	static const u8 types[] = {[ROUTE_BLACKHOLE] = DWCP_NEXTHOP_BLACKHOLE,
-				   [ROUTE_UNREACHABLE] = DWCP_NEXTHOP_UNREACHABLE,
-				   [ROUTE_PROHIBIT] = DWCP_NEXTHOP_PROHIBIT,
-				   [ROUTE_LOCAL] = DWCP_NEXTHOP_LOCAL};
-	struct path_key k;
-	int err;
-
-	ret->n = 0;
-	if (route->type != ROUTE_UNICAST) {
-		if ((u32)route->type >= DWCP_ARRAY_LEN(types))
-			return -EINVAL;
-		ret->type = types[route->type];
-		ret->hash = rib_mix(0xc0de0000ull + ret->type);
-		return 0;
-	}
-	if (!route->n_paths || route->n_paths > CONFIG_MAX_PATHS)
-		return -EINVAL;
-	for (u32 i = 0; i < route->n_paths; i++) {
-		err = path_key_of(r, &route->paths[i], &k);
-		if (err)
-			return err;
-		set_add(ret, &k);
-	}
-	ret->type = ret->n == 1 ? DWCP_NEXTHOP_FORWARD : DWCP_NEXTHOP_GROUP;
-	set_hash(ret);
-	return 0;
-}
 
 /* ---- slots ------------------------------------------------------------------------------------------------------ */
 
@@ -281,12 +144,13 @@ void rib_nexthop_refresh(struct rib *r)
 
 /* ---- interning --------------------------------------------------------------------------------------------------- */
 
-static bool set_equal(const struct rib *r, const struct rib_nexthop *nh, const struct set_key *s)
+static bool set_equal(const struct rib *r, const struct rib_nexthop *nh,
+		      const struct rib_set_key *s)
 {
 	if (nh->hash != s->hash || nh->type != s->type)
 		return false;
 	if (nh->type == DWCP_NEXTHOP_FORWARD)
-		return path_equal(&nh->path, &s->paths[0].path);
+		return rib_path_equal(&nh->path, &s->paths[0].path);
 	if (nh->type != DWCP_NEXTHOP_GROUP)
 		return true;
 	if (nh->n_members != s->n)
@@ -295,13 +159,13 @@ static bool set_equal(const struct rib *r, const struct rib_nexthop *nh, const s
 		const struct rib_member *m = &nh->group.members[i];
 
 		if (m->weight != s->paths[i].weight ||
-		    !path_equal(&r->nhs.nh[m->nh].path, &s->paths[i].path))
+		    !rib_path_equal(&r->nhs.nh[m->nh].path, &s->paths[i].path))
 			return false;
 	}
 	return true;
 }
 
-static u32 set_find(const struct rib *r, const struct set_key *s)
+static u32 set_find(const struct rib *r, const struct rib_set_key *s)
 {
 	const struct rib_nexthops *nhs = &r->nhs;
 	u32 i;
@@ -407,9 +271,9 @@ static void nexthop_del(struct rib *r, u32 i)
 	r->dirty = true;
 }
 
-static int path_find(struct rib *r, const struct path_key *k, u32 *ret_nh)
+static int path_find(struct rib *r, const struct rib_path_key *k, u32 *ret_nh)
 {
-	struct set_key s;
+	struct rib_set_key s;
 	int err;
 
 	s.n = 1;
@@ -430,7 +294,7 @@ static int path_find(struct rib *r, const struct path_key *k, u32 *ret_nh)
 }
 
 /* The members of a group to be, each with one reference. */
-static int members_new(struct rib *r, const struct set_key *s, struct rib_member **ret_members)
+static int members_new(struct rib *r, const struct rib_set_key *s, struct rib_member **ret_members)
 {
 	struct rib_member *m = calloc(s->n, sizeof(*m));
 	int err = m ? 0 : -ENOMEM;
@@ -460,7 +324,7 @@ static void members_free(struct rib *r, struct rib_member *m, u32 n)
 	free(m);
 }
 
-static int group_new(struct rib *r, const struct set_key *s, u32 *ret_nh)
+static int group_new(struct rib *r, const struct rib_set_key *s, u32 *ret_nh)
 {
 	struct rib_member *members;
 	struct rib_nexthop *g;
@@ -491,11 +355,11 @@ static int group_new(struct rib *r, const struct set_key *s, u32 *ret_nh)
 
 int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh)
 {
-	struct set_key s;
+	struct rib_set_key s;
 	u32 nh = 0;
 	int err;
 
-	err = set_key_of(r, route, &s);
+	err = rib_set_key_of(r, route, &s);
 	if (err)
 		return err;
 	if (s.type == DWCP_NEXTHOP_FORWARD) {
@@ -518,10 +382,10 @@ int rib_nexthop_find(struct rib *r, const struct route_cfg *route, u32 *ret_nh)
 
 u64 rib_nexthop_hash(const struct rib *r, const struct route_cfg *route)
 {
-	struct path_key k;
+	struct rib_path_key k;
 
 	if (route->type != ROUTE_UNICAST || route->n_paths != 1 ||
-	    path_key_of(r, &route->paths[0], &k))
+	    rib_path_key_of(r, &route->paths[0], &k))
 		return 0;
 	return k.hash;
 }

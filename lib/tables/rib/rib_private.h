@@ -168,6 +168,26 @@ const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 					       const struct rib_path *p, u16 port);
 bool rib_addr_is_link_local(u8 family, const struct fib_addr *a);
 
+/* ---- path_set.c: what a route says, in canonical form ------------------------------------------------------- */
+
+struct rib_path_key {
+	struct rib_path path;
+	u64 hash;
+	u32 weight;
+};
+
+struct rib_set_key {
+	u64 hash;
+	u32 n; /* of paths; 0 = a type without any */
+	u8 type;
+	struct rib_path_key paths[CONFIG_MAX_PATHS];
+};
+
+bool rib_path_equal(const struct rib_path *a, const struct rib_path *b);
+int rib_path_key_of(const struct rib *r, const struct path_cfg *p, struct rib_path_key *ret);
+/* Return: 0, -EINVAL (indices, tags, addresses that can't be). Whether a gateway is on a port is not asked. */
+int rib_set_key_of(const struct rib *r, const struct route_cfg *route, struct rib_set_key *ret);
+
 /* ---- nexthop.c, group.c: path sets --------------------------------------------------------------------------- */
 
 struct rib_member {
