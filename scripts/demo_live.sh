@@ -61,18 +61,24 @@ tcp_last_gbps() {
   awk '/bits\/sec/ && !/sender|receiver/ { v = $7 } END { printf "%.2f", v / 1000 }' "$dir/iperf" 2>/dev/null
 }
 
-# downloads FAMILY ADDRESS: fetch the file again and again until $dir/stop exists; a line each into $dir/curl.FAMILY.
+# downloads FAMILY ADDRESS: fetch the file again and again until $dir/stop exists; a line each into $dir/curl.FAMILY. Runs
+# in a subshell, and takes its curl along when it is told to end.
 downloads() {
-  local sum rate
+  local curl_pid='' sum rate
+  trap '[ -z "$curl_pid" ] || kill "$curl_pid"; exit' TERM
   while [ ! -e "$dir/stop" ]; do
-    if rate=$(lab_in "$LAB_CLIENT" curl -sS --noproxy '*' --max-time 60 --limit-rate 40M -o "$dir/got.$1" \
-      -w '%{speed_download}' "http://$2:$HTTP_PORT/file" 2>>"$dir/curl.$1.err"); then
+    lab_exec "$LAB_CLIENT" curl -sS --noproxy '*' --max-time 60 --limit-rate 40M -o "$dir/got.$1" \
+      -w '%{speed_download}' "http://$2:$HTTP_PORT/file" </dev/null >"$dir/rate.$1" 2>>"$dir/curl.$1.err" &
+    curl_pid=$!
+    if wait "$curl_pid"; then
       sum=$(sha256sum <"$dir/got.$1")
+      rate=$(<"$dir/rate.$1")
       [ "${sum%% *}" = "$file_sum" ] && say "ok $rate" || say "different"
     else
       say "failed"
       read -r -t 0.5 <> <(:) || true
     fi
+    curl_pid=''
   done >"$dir/curl.$1"
 }
 

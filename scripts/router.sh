@@ -110,9 +110,10 @@ router_stop() {
   ROUTER_AGENT_PID='' ROUTER_DATAPLANE_PID=''
 }
 
-cli() { "$BUILD/control/cli/dwcp-cli" --run-dir "$ROUTER_DIR/run" "$@"; }
+# With a bound: a question that isn't answered is a failure and not the end of the script.
+cli() { timeout 30 "$BUILD/control/cli/dwcp-cli" --run-dir "$ROUTER_DIR/run" "$@"; }
 # Straight from the dataplane, whatever the agent does. cli_dataplane NOUN…
-cli_dataplane() { "$BUILD/control/cli/dwcp-cli" --socket "$ROUTER_DIR/run/dataplane.sock" "$@"; }
+cli_dataplane() { timeout 30 "$BUILD/control/cli/dwcp-cli" --socket "$ROUTER_DIR/run/dataplane.sock" "$@"; }
 
 # Is the router up with both programs connected and a table adopted?
 router_ready() {
