@@ -14,6 +14,7 @@ unset NO_COLOR COLUMNS 2>/dev/null || :
 
 peers_stop() {
 	for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+	for pid in $pids; do wait "$pid" 2>/dev/null || :; done
 	pids=''
 	# the next peers get another directory: the locks of these may still be held
 	n_stops=$((n_stops + 1))

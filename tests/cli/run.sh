@@ -15,6 +15,7 @@ unset NO_COLOR DWCP_RUN_DIR 2>/dev/null || :
 
 peers_stop() {
 	for pid in $pids; do kill "$pid" 2>/dev/null || :; done
+	for pid in $pids; do wait "$pid" 2>/dev/null || :; done
 	pids=''
 }
 cleanup() {

@@ -21,6 +21,7 @@ struct lab {
 	char dir[128];
 	char config[256], run_dir[256], state_dir[256], routes[256];
 	struct proc dataplane, agent, generator;
+	u32 n_workers;
 	json_int_t gaps_before, gap_us_before; /* of the worker, when the generator began */
 };
 
@@ -81,6 +82,7 @@ bool wait_until(bool (*fn)(void *arg), void *arg, u32 timeout_ms);
 
 struct memif_cfg {
 	const char *idle; /* "poll", "adaptive" */
+	u32 n_workers;	  /* all on the last CPU; 0 = 1. Each port has a queue for each */
 	u32 n_prefixes;	  /* of the small table; 0 = full */
 	u32 memory_max_mb;
 	bool capture; /* ports are captures: "in" replays <dir>/in.pcap without end, all else goes to /dev/null */

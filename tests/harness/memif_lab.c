@@ -74,18 +74,21 @@ void memif_lab_routes(struct lab *lab, const struct memif_cfg *cfg, u32 k, const
 void memif_lab_config(struct lab *lab, const struct memif_cfg *cfg)
 {
 	long cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	char workers[64];
 	FILE *f = fopen(lab->config, "we");
 
 	if (!f)
 		abort();
+	lab->n_workers = cfg->n_workers ? cfg->n_workers : 1;
+	snprintf(workers, sizeof(workers), lab->n_workers == 2 ? "%ld, %ld" : "%ld", cpu, cpu);
 	fprintf(f, "node: { name = \"lab\"; state_dir = \"%s\"; run_dir = \"%s\"; };\n",
 		lab->state_dir, lab->run_dir);
 	fprintf(f,
-		"dataplane: { workers = [%ld]; control_cpu = 0; idle = \"%s\"; file_prefix = "
+		"dataplane: { workers = [%s]; control_cpu = 0; idle = \"%s\"; file_prefix = "
 		"\"dwcp-lab-%d\"; %s\n"
 		"  memory: { huge_pages = \"off\"; size_mb = 128; mbufs = 32768; };\n"
 		"  tables: { memory_max_mb = %u; lock = false; store_interval_s = 1; }; };\n",
-		cpu, cfg->idle, getpid(), cfg->extra ? cfg->extra : "",
+		workers, cfg->idle, getpid(), cfg->extra ? cfg->extra : "",
 		cfg->memory_max_mb ? cfg->memory_max_mb : 512);
 	fprintf(f, "ports: (\n");
 	port_write(lab, cfg, f, "in", "10.0.1.1", "fd00:1::1", ",");
@@ -124,16 +127,22 @@ void memif_lab_agent(struct lab *lab)
 static void worker_gaps(const struct lab *lab, json_int_t *ret_n, json_int_t *ret_us)
 {
 	json_t *stats = api_get(lab, "dataplane.sock", "/v1/stats");
-	const json_t *w = stats ? json_array_get(json_object_get(stats, "workers"), 0) : NULL;
+	const json_t *w;
+	size_t i;
 
-	*ret_n = w ? json_at(w, "long_gaps", NULL) : 0;
-	*ret_us = w ? json_at(w, "long_gap_ns", NULL) / 1000 : 0;
+	*ret_n = 0;
+	*ret_us = 0;
+	json_array_foreach (json_object_get(stats, "workers"), i, w) {
+		*ret_n += json_at(w, "long_gaps", NULL);
+		*ret_us += json_at(w, "long_gap_ns", NULL) / 1000;
+	}
 	json_decref(stats);
 }
 
 void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds)
 {
-	char rate[24], secs[16], mac[] = "02:00:00:00:00:aa", in[256], out[256], probes[256];
+	char rate[24], secs[16], queues[16], mac[] = "02:00:00:00:00:aa", in[256], out[256],
+					     probes[256];
 	const char *argv[] = {program("memif_gen"),
 			      "--in",
 			      in,
@@ -149,9 +158,12 @@ void memif_lab_generator(struct lab *lab, u64 rate_pps, u32 seconds)
 			      mac,
 			      "--cpu",
 			      "0",
+			      "--queues",
+			      queues,
 			      NULL};
 
 	snprintf(rate, sizeof(rate), "%lu", rate_pps);
+	snprintf(queues, sizeof(queues), "%u", lab->n_workers);
 	snprintf(secs, sizeof(secs), "%u", seconds);
 	snprintf(in, sizeof(in), "%s/in.sock", lab->dir);
 	snprintf(out, sizeof(out), "%s/out.sock", lab->dir);

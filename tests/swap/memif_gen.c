@@ -50,6 +50,8 @@ struct table_seen {
 
 struct gen {
 	u16 tx_port, rx_port;
+	u16 n_queues; /* of both ports: packets are spread over them burst by burst */
+	u64 bursts;
 	struct rte_mempool *pool;
 	struct swap_probe *probe;
 	u8 router_mac[6];
@@ -145,7 +147,7 @@ static void gen_send(struct gen *g, u32 n, u64 now)
 	}
 	for (u32 i = 0; i < n; i++)
 		build_packet(g, m[i], now);
-	sent = rte_eth_tx_burst(g->tx_port, 0, m, (u16)n);
+	sent = rte_eth_tx_burst(g->tx_port, (u16)(g->bursts++ % g->n_queues), m, (u16)n);
 	g->rejected += n - sent;
 	if (sent < n)
 		rte_pktmbuf_free_bulk(m + sent, n - sent);
@@ -198,10 +200,10 @@ static void gen_receive_one(struct gen *g, const struct rte_mbuf *m, u64 now)
 	gen_table(g, f, &s, now);
 }
 
-static u32 gen_receive(struct gen *g)
+static u32 gen_receive_queue(struct gen *g, u16 queue)
 {
 	struct rte_mbuf *m[BURST];
-	u32 n = rte_eth_rx_burst(g->rx_port, 0, m, BURST);
+	u32 n = rte_eth_rx_burst(g->rx_port, queue, m, BURST);
 	u64 now;
 
 	if (n == 0)
@@ -210,6 +212,15 @@ static u32 gen_receive(struct gen *g)
 	for (u32 i = 0; i < n; i++)
 		gen_receive_one(g, m[i], now);
 	rte_pktmbuf_free_bulk(m, n);
+	return n;
+}
+
+static u32 gen_receive(struct gen *g)
+{
+	u32 n = 0;
+
+	for (u16 q = 0; q < g->n_queues; q++)
+		n += gen_receive_queue(g, q);
 	return n;
 }
 
@@ -265,10 +276,14 @@ static int gen_port(struct gen *g, const char *name, const char *socket, u16 *re
 		fprintf(stderr, "memif_gen: %s: %s\n", socket, strerror(-err));
 		return -1;
 	}
-	if (rte_eth_dev_configure(*ret_port, 1, 1, &conf) ||
-	    rte_eth_rx_queue_setup(*ret_port, 0, RING, SOCKET_ID_ANY, NULL, g->pool) ||
-	    rte_eth_tx_queue_setup(*ret_port, 0, RING, SOCKET_ID_ANY, NULL) ||
-	    rte_eth_dev_start(*ret_port))
+	if (rte_eth_dev_configure(*ret_port, g->n_queues, g->n_queues, &conf))
+		return -1;
+	for (u16 q = 0; q < g->n_queues; q++) {
+		if (rte_eth_rx_queue_setup(*ret_port, q, RING, SOCKET_ID_ANY, NULL, g->pool) ||
+		    rte_eth_tx_queue_setup(*ret_port, q, RING, SOCKET_ID_ANY, NULL))
+			return -1;
+	}
+	if (rte_eth_dev_start(*ret_port))
 		return -1;
 	return 0;
 }
@@ -354,12 +369,17 @@ static int eal_start(const char *cpu, const char *prefix)
 int main(int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"in", required_argument, NULL, 'i'},	   {"out", required_argument, NULL, 'o'},
-		{"probes", required_argument, NULL, 'p'},  {"rate", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 's'}, {"cpu", required_argument, NULL, 'c'},
-		{"mac", required_argument, NULL, 'm'},	   {NULL, 0, NULL, 0},
+		{"in", required_argument, NULL, 'i'},
+		{"out", required_argument, NULL, 'o'},
+		{"probes", required_argument, NULL, 'p'},
+		{"rate", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 's'},
+		{"cpu", required_argument, NULL, 'c'},
+		{"mac", required_argument, NULL, 'm'},
+		{"queues", required_argument, NULL, 'q'},
+		{NULL, 0, NULL, 0},
 	};
-	static struct gen g = {.rate_pps = 1000000, .seconds = 10};
+	static struct gen g = {.rate_pps = 1000000, .seconds = 10, .n_queues = 1};
 	const char *in = NULL, *out = NULL, *probes = NULL, *cpu = "0", *mac = NULL;
 	char prefix[32];
 	u64 elapsed;
@@ -375,6 +395,8 @@ int main(int argc, char **argv)
 			g.rate_pps = strtoull(optarg, NULL, 10);
 		if (c == 's')
 			g.seconds = strtoull(optarg, NULL, 10);
+		if (c == 'q')
+			g.n_queues = (u16)strtoul(optarg, NULL, 10);
 		if (c == '?')
 			return 2;
 	}
@@ -383,7 +405,7 @@ int main(int argc, char **argv)
 		   &g.router_mac[2], &g.router_mac[3], &g.router_mac[4], &g.router_mac[5]) != 6) {
 		fprintf(stderr, "usage: memif_gen --in SOCKET --out SOCKET --probes FILE --mac "
 				"ROUTER_MAC [--rate PPS] "
-				"[--seconds N] [--cpu N]\n");
+				"[--seconds N] [--cpu N] [--queues N]\n");
 		return 2;
 	}
 	snprintf(prefix, sizeof(prefix), "memif_gen%d", getpid());

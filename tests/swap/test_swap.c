@@ -315,13 +315,53 @@ static void test_memory_back(void **state)
 	assert_true(fds <= fds_baseline + 4);
 }
 
+/* Two workers, each with queues of its own, asleep when there is nothing: swaps wait for both, nothing is lost. */
+static void test_two_workers(void **state)
+{
+	static const struct memif_cfg two = {.idle = "adaptive",
+					     .n_prefixes = 2000,
+					     .n_workers = 2};
+	json_t *r, *stats;
+	const json_t *w;
+	size_t i;
+
+	lab_close(&lab);
+	lab_open(&lab, "swap2");
+	memif_lab_config(&lab, &two);
+	memif_lab_dataplane(&lab);
+	memif_lab_agent(&lab);
+	wait_generation(1);
+	memif_lab_generator(&lab, RATE_PPS / 2, 3600);
+	for (u32 k = 1; k <= 10; k++) {
+		json_int_t before = generation_now();
+
+		memif_lab_routes(&lab, &two, k, "table.routes");
+		proc_signal(&lab.agent, SIGHUP);
+		wait_generation(before + 1);
+	}
+	proc_signal(&lab.generator, SIGTERM);
+	r = memif_lab_result(&lab, 20000);
+	assert_non_null(r);
+	printf("  two workers, adaptive, 10 swaps:\n");
+	assert_true(memif_lab_lossless(&lab, r, RATE_PPS / 2));
+	assert_true(json_array_size(json_object_get(r, "tables")) >= 10);
+	assert_int_equal(memif_lab_accounting(&lab), 0);
+	stats = api_get(&lab, "dataplane.sock", "/v1/stats");
+	assert_int_equal(json_array_size(json_object_get(stats, "workers")), 2);
+	json_array_foreach (json_object_get(stats, "workers"), i, w) {
+		assert_true(json_at(w, "packets", NULL) > 0);
+		assert_true(json_at(w, "sleeps", NULL) > 0);
+	}
+	json_decref(stats);
+	json_decref(r);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),
-		cmocka_unit_test(test_swaps),
-		cmocka_unit_test(test_one_route),
-		cmocka_unit_test(test_memory_back),
+		cmocka_unit_test(test_start),	    cmocka_unit_test(test_swaps),
+		cmocka_unit_test(test_one_route),   cmocka_unit_test(test_memory_back),
+		cmocka_unit_test(test_two_workers),
 	};
 	int failed;
 
