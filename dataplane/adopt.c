@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * adopt.c - see adopt.h. One publish at a time: its answer is sent when the last worker has passed a quiescent state,
- * so an agent that waits for answers has at most one generation in the air. The wait is a 1 ms timer, never a spin:
+ * so an agent that waits for answers has at most one generation in the air. The wait is a 0.5 ms timer, never a spin:
  * a worker that the scheduler took away delays an answer, not the control thread.
  */
 #include <errno.h>
@@ -200,6 +200,7 @@ static void adopt_restored(struct adopt *a, struct generation *g, const char *fr
 	a->current = g;
 	a->dp->gen = g; /* no worker runs yet */
 	a->answered = true;
+	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, adopt_huge_segments(g));
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation, g->number);
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation_created_unix_ns,
 			   g->manifest->created_unix_ns);

@@ -90,8 +90,11 @@ int counters_open(struct dataplane *dp)
 	 * A socket pair and not an eventfd: flags and count of an eventfd belong to whoever has it, so a hostile agent
 	 * could make our write() wait for ever. MSG_DONTWAIT is ours.
 	 */
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		log_event("counters.open error=no_socket_pair hint='raise the limit of open files: "
+			  "ulimit -n'");
+		return -EMFILE;
+	}
 	dp->event_send_fd = pair[0];
 	dp->event_fd = pair[1];
 	dp->link_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -9,7 +9,7 @@
 
 #include "dataplane.h"
 
-/* Headers of the packet this many places ahead are being fetched: an L3 miss is two packets' work. */
+/* Headers of the packet this many places ahead are being fetched. Not compared with other distances yet. */
 #define PARSE_PREFETCH 4
 
 /*

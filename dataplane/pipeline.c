@@ -29,8 +29,7 @@ dwcp_inline void pipeline_path(struct worker *w, struct burst *b, const bool tim
 	/* guard:    per-source windows, detectors, challenge */
 	/* classify: policies → class, DSCP, priority */
 	/* steer:    VIP → endpoint */
-	stage_route(w,
-		    b); /* longest prefix → next hop; no route, blackhole and their kin die here */
+	stage_route(w, b); /* longest prefix → next hop; no route and its kin die here */
 	if (timed)
 		stage_mark(w, DWCP_STAGE_ROUTE);
 	stage_rewrite(w, b); /* TTL, checksum, MACs, tags; too large dies here */

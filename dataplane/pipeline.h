@@ -13,7 +13,7 @@
 #include <dwcp/abi/stats.h>
 #include <dwcp/packet.h>
 
-/* With 64-byte metadata a burst is 4 kB of L1; l3fwd's 32 halves what a burst amortises. */
+/* With 64-byte metadata a burst is 4 kB of L1. Not compared with other sizes yet. */
 #define BURST_MAX 64
 
 struct worker;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rewrite.c - stage rewrite: may it go on (addresses, TTL, MTU, port), then TTL, checksum, MACs and tags in place.
+ * rewrite.c - stage rewrite: may it go on (addresses, TTL, MTU), then TTL, checksum, MACs and tags in place.
  * Decide is rewrite_decide(); commit is rewrite_commit(). Thread: worker.
  */
 #include <dwcp/util/forward.h>
