@@ -314,6 +314,73 @@ static void test_segments(void **state)
 	engine_check_accounting(e);
 }
 
+/* The event of an unresolved next hop names the next hop and the destination, in network order. */
+static void test_unresolved_event(void **state)
+{
+	static const u8 dst[4] = {100, 64, 3, 1};
+	struct engine *e = *state;
+	struct dwcp_event event;
+	u32 found = 0;
+
+	while (dwcp_ring_pop(&e->dp.rings->ring[1], &e->dp.tails[1], &event)) {
+		if (event.type != DWCP_EVENT_UNRESOLVED || memcmp(event.data, dst, 4) != 0)
+			continue;
+		found++;
+		assert_int_equal(event.family, FIB_IP4);
+		assert_true(event.a < e->gen->n_nexthop);
+		assert_int_equal(e->gen->nexthop[event.a].type, DWCP_NEXTHOP_UNRESOLVED);
+		assert_int_equal(e->gen->nexthop[event.a].id, event.b);
+	}
+	assert_true(found > 0);
+}
+
+/* Padding far past the packet: it counts for no MTU, and does not leave by a port that it would not fit. */
+static void test_padding(void **state)
+{
+	static struct packet_build b;
+	struct engine *e = *state;
+
+	udp4(&b, 0x64400401, 18);
+	for (u32 seg_len = 64; seg_len <= 1200; seg_len += 1136) {
+		static u8 frame[1200];
+		struct rte_mbuf *m, *out;
+
+		memset(frame, 0xee, sizeof(frame));
+		memcpy(frame, b.bytes, b.len);
+		m = engine_mbuf(e, frame, seg_len, sizeof(frame));
+		engine_burst(e, 0, &m, 1);
+		out = engine_sent(e, 2);
+		assert_non_null(out);
+		assert_int_equal(out->pkt_len, b.len);
+		assert_int_equal(out->data_len, b.len);
+		assert_int_equal(out->nb_segs, 1);
+		rte_pktmbuf_free(out);
+	}
+	engine_check_accounting(e);
+}
+
+/* A checksum that the NIC says is good is not looked at again; without its word a wrong one is dropped. */
+static void test_checksum_offload(void **state)
+{
+	static struct packet_build b;
+	struct engine *e = *state;
+	u64 before = engine_drops(e, DROP_IP4_CHECKSUM);
+
+	udp4(&b, BUILD_DST4, 18);
+	b.bytes[b.l3 + 10] ^= 0x55;
+	for (u32 verified = 0; verified < 2; verified++) {
+		struct rte_mbuf *m = engine_mbuf(e, b.bytes, b.len, b.len), *out;
+
+		m->ol_flags |= verified ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : 0;
+		engine_burst(e, 0, &m, 1);
+		out = engine_sent(e, 1);
+		assert_int_equal(out != NULL, verified);
+		rte_pktmbuf_free(out);
+	}
+	assert_int_equal(engine_drops(e, DROP_IP4_CHECKSUM), before + 1);
+	engine_check_accounting(e);
+}
+
 static void test_every_reason_reached(void **state)
 {
 	static const char *const name[] = {
@@ -343,6 +410,9 @@ int main(void)
 		cmocka_unit_test_prestate(test_tags, &engine),
 		cmocka_unit_test_prestate(test_ecmp, &engine),
 		cmocka_unit_test_prestate(test_segments, &engine),
+		cmocka_unit_test_prestate(test_unresolved_event, &engine),
+		cmocka_unit_test_prestate(test_padding, &engine),
+		cmocka_unit_test_prestate(test_checksum_offload, &engine),
 		cmocka_unit_test(test_every_reason_reached),
 	};
 	int failed;

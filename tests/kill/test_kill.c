@@ -151,7 +151,7 @@ static void test_kill_agent(void **state)
 
 /* ---- a neighbour over memif ---------------------------------------------------------------------------------------- */
 
-/* Its rings go away under the worker's hands; without grace.c about every third of these was the worker's death. */
+/* Its rings go away under the worker's hands: without grace.c this ends in SIGSEGV sooner or later. */
 static void test_kill_peer(void **state)
 {
 	for (u32 i = 0; i < n_peer_kills; i++) {
