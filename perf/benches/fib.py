@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""fib: lookups, memory, building and changing, against rte_lpm, rte_fib and rte_fib6, in one process a table."""
+from harness.bench import Context
+
+NAME = "fib"
+HELP = "lookups, memory, build and update against rte_lpm, rte_fib, rte_fib6"
+TARGETS = ["perf/fib/fib_bench"]
+
+
+def run(ctx: Context) -> None:
+    restarts, rounds = (1, 2) if ctx.quick else (5, 3)
+    sizes = (1000, 0) if ctx.quick else (1000, 100000, 0)
+    for family in (4, 6):
+        for size in sizes:
+            ctx.say(f"IPv{family}, {size or 'all'} routes")
+            updates = ["-u"] if size == 0 else []
+            outputs = [ctx.call([ctx.program("perf/fib/fib_bench"), "-j", "-f", str(family), "-s", str(size),
+                                 "-r", str(rounds), *updates])
+                       for _ in range(restarts)]
+            ctx.rows_of_programs(outputs)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two result files side by side (perf/compare)."""
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.rows import MORE_IS_BETTER, Row, number_text, rows_load, table_text
+
+
+@dataclass(frozen=True)
+class Change:
+    before: Row
+    after: Row
+
+    @property
+    def percent(self) -> float:
+        """Above 0: more. Whether that is good depends on the unit."""
+        return (self.after.median / self.before.median - 1) * 100 if self.before.median else 0.0
+
+    @property
+    def apart(self) -> bool:
+        return self.after.min > self.before.max or self.after.max < self.before.min
+
+    def verdict(self, threshold: float) -> str:
+        size = abs(self.percent)
+        if size <= threshold or (not self.apart and size <= 3 * threshold):
+            return "same"
+        return "better" if (self.percent > 0) == (self.before.unit in MORE_IS_BETTER) else "worse"
+
+
+def changes(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
+    old = {r.key: r for r in before}
+    return [Change(old[r.key], r) for r in after if r.key in old]
+
+
+def _table(found: Sequence[tuple[Change, str]]) -> str:
+    lines = [[c.after.bench, c.after.case, c.after.subject, c.after.unit,
+              f"{number_text(c.before.median)} ({number_text(c.before.min)} … {number_text(c.before.max)})",
+              f"{number_text(c.after.median)} ({number_text(c.after.min)} … {number_text(c.after.max)})",
+              f"{c.percent:+.1f} %", verdict] for c, verdict in found]
+    return table_text(["bench", "case", "subject", "unit", "before", "after", "change", ""], lines, 4)
+
+
+def run(argv: Sequence[str], doc: str) -> int:
+    p = argparse.ArgumentParser(prog="perf/compare", description=doc, add_help=True,
+                                formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
+    p.add_argument("before")
+    p.add_argument("after")
+    p.add_argument("--threshold", type=float, default=3.0)
+    p.add_argument("--all", action="store_true")
+    p.add_argument("--json", action="store_true")
+    a = p.parse_args(argv)
+    try:
+        machine_before, before, _ = rows_load(a.before)
+        machine_after, after, _ = rows_load(a.after)
+    except (OSError, ValueError) as e:
+        print(f"perf/compare: {e}", file=sys.stderr)
+        return 2
+    judged = [(c, c.verdict(a.threshold)) for c in changes(before, after)]
+    if not judged:
+        print("perf/compare: no row is in both files", file=sys.stderr)
+        return 2
+    shown = judged if a.all else [j for j in judged if j[1] != "same"]
+    worse = sum(v == "worse" for _, v in judged)
+    if a.json:
+        for c, v in shown:
+            print(json.dumps({"row": c.after.key, "before": c.before.median, "after": c.after.median,
+                              "percent": round(c.percent, 2), "verdict": v}))
+        return 1 if worse else 0
+    for key in ("cpu", "kernel", "simd"):
+        if machine_before.get(key) != machine_after.get(key):
+            print(f"not the same machine: {key}: {machine_before.get(key)} | {machine_after.get(key)}")
+    if shown:
+        print(_table(shown))
+    only = {r.key for r in before} ^ {r.key for r in after}
+    print(f"{len(judged)} rows compared, {worse} worse, {sum(v == 'better' for _, v in judged)} better, "
+          f"{sum(v == 'same' for _, v in judged)} the same within {a.threshold:g} % or their spread; "
+          f"{len(only)} in one file only")
+    return 1 if worse else 0
