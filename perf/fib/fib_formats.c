@@ -67,7 +67,7 @@ static u32 slot_at(const struct format *f, u32 dst)
 }
 
 /* Flat table of 2^24: a slot, or DEEP | block. */
-static u32 *flat_build(struct format *f, const struct fib_synth *t)
+static u32 *flat_build(struct format *f, const struct table *t)
 {
 	u32 *flat = malloc(sizeof(u32) << 24);
 
@@ -76,7 +76,7 @@ static u32 *flat_build(struct format *f, const struct fib_synth *t)
 		return NULL;
 	for (u32 i = 0; i < 1u << 24; i++)
 		flat[i] = slot_at(f, i << 8);
-	for (u32 i = 0; i < t->n4 && f->n_deep < 1u << 12; i++) {
+	for (u32 i = 0; i < t->n && f->n_deep < 1u << 12; i++) {
 		u32 net = t->prefix[i].addr.lo >> 8;
 
 		if (t->prefix[i].len <= 24 || flat[net] & DEEP)
@@ -361,11 +361,11 @@ static void format_add(struct subjects *s, const char *name, struct format *f, u
 		       u64 (*run)(const struct subject *, const struct keys *))
 {
 	bytes += f->n_leaf * sizeof(u32) + (u64)f->n_deep * 1024;
-	if (s->n < SUBJECTS_MAX)
-		s->row[s->n++] = (struct subject){name, FIB_IP4, bytes, run, f};
+	row_print_one("memory", name, "bytes", bytes);
+	subject_add(s, (struct subject){name, run, f, NULL});
 }
 
-int formats_add(struct subjects *s, const struct fib_synth *t, const struct fib_view *view)
+int formats_add(struct subjects *s, const struct table *t, const struct fib_view *view)
 {
 	static struct format f[5];
 	struct format base = {.view = view, .root = fib_root_find(view, 0, FIB_IP4)};
@@ -376,20 +376,20 @@ int formats_add(struct subjects *s, const struct fib_synth *t, const struct fib_
 	for (u32 i = 0; i < DWCP_ARRAY_LEN(f); i++)
 		f[i] = base;
 	build_poptrie(&f[0], flat);
-	format_add(s, "fmt poptrie", &f[0],
+	format_add(s, "format-poptrie", &f[0],
 		   f[0].n_node * sizeof(struct node32) + (sizeof(u32) << 18), run_poptrie32);
-	format_add(s, "fmt poptrie24", &f[0],
+	format_add(s, "format-poptrie24", &f[0],
 		   f[0].n_node * sizeof(struct node24) + (sizeof(u32) << 18), run_poptrie24);
 	build16(&f[1], flat, false);
-	format_add(s, "fmt unified16", &f[1],
+	format_add(s, "format-unified16", &f[1],
 		   f[1].n_node * sizeof(struct node16) + (sizeof(u32) << 18), run_unified16);
 	build16(&f[2], flat, true);
-	format_add(s, "fmt inline16", &f[2], sizeof(struct node16) << 18, run_inline16);
+	format_add(s, "format-inline16", &f[2], sizeof(struct node16) << 18, run_inline16);
 	build64(&f[3], flat, false);
-	format_add(s, "fmt wide64", &f[3],
+	format_add(s, "format-wide64", &f[3],
 		   f[3].n_node * sizeof(struct node64) + (sizeof(u32) << 16), run_wide64);
 	build64(&f[4], flat, true);
-	format_add(s, "fmt wideinline", &f[4], sizeof(struct node64) << 16, run_wideinline);
+	format_add(s, "format-wideinline", &f[4], sizeof(struct node64) << 16, run_wideinline);
 	free(flat);
 	return 0;
 }
