@@ -28,7 +28,7 @@ class Proc:
     """A process of ours in a session of its own; its output in a file. Ended by pid, never by name."""
 
     def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
-                 cpus: Sequence[int] | None = None, hurry: bool = False) -> None:
+                 cpus: Sequence[int] | None = None, hurry: bool = False, stdin: int = subprocess.DEVNULL) -> None:
         self.log = log
         self.name = Path(argv[0]).name
 
@@ -42,7 +42,7 @@ class Proc:
                 except OSError:
                     pass  # a container may forbid it: noisier then
         with open(log, "wb") as out:
-            self.popen = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            self.popen = subprocess.Popen(list(argv), stdin=stdin, stdout=out, stderr=subprocess.STDOUT,
                                           env={**os.environ, **(env or {})}, start_new_session=True, preexec_fn=child)
 
     def alive(self) -> bool:
