@@ -2,17 +2,18 @@
 /*
  * routes.c - route files: a million lines of ip-route(8) syntax in one pass, without an allocation a line.
  * A full Internet table is reloaded by this while packets flow, so it must not take long; and a file with a bad line
- * is refused whole, because half a table is worse than yesterday's. Any thread; owns nothing after return.
+ * is refused whole, because half a table is worse than yesterday's. A line that begins with a prefix in its plain form
+ * and goes on as an earlier one did is read by line_recall(); all others, and all that are wrong, word by word.
+ * Any thread; owns nothing after return.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../huge.h"
+#include "routes.h"
 #include "schema.h"
-#include "source.h"
-#include "text.h"
 
-#define ROUTE_FILE_MAX_BYTES  (2ull << 30)
 #define ROUTE_FILE_MAX_ERRORS 20
 #define ROUTE_LINE_BYTES      24 /* most are longer */
 #define ROUTE_MAX_VRF	      65535
@@ -33,30 +34,15 @@ enum word {
 /* The line that is being read. */
 struct line {
 	struct span rest, token;
+	const char *tail; /* behind the prefix */
 	struct route_cfg route;
-	u64 first_path;
 	u32 words; /* seen of the path (1 << enum word), of the route for nexthop and vrf */
 	bool is_default;
 };
 
-struct parser {
-	struct route_list list;
-	const struct dwcp_config *cfg;
-	const char *name;
-	struct config_errors *errors;
-	u64 n_bad;
-	u64 guess; /* of routes: memory that is not touched costs nothing, moving it does */
-	u32 line;
-	bool sorted; /* so far, and so without duplicates */
-	int rc;	     /* -ENOMEM sticks */
-	/* The last path that was found good: next hops repeat. */
-	struct path_cfg known;
-	u8 known_family;
-};
-
 static const struct dwcp_config no_config;
 
-static void bad_at(struct parser *p, u32 line, const char *expected, struct span got)
+static void bad_at(struct route_parser *p, u32 line, const char *expected, struct span got)
 {
 	char shown[44];
 	size_t n = (size_t)(got.end - got.at), i;
@@ -74,7 +60,7 @@ static void bad_at(struct parser *p, u32 line, const char *expected, struct span
 				  line, expected);
 }
 
-static int bad(struct parser *p, const char *expected, struct span got)
+static int bad(struct route_parser *p, const char *expected, struct span got)
 {
 	bad_at(p, p->line, expected, got);
 	return -EINVAL;
@@ -138,38 +124,35 @@ static bool type_of(struct span t, enum route_type *ret_type)
 	return false;
 }
 
-static int list_reserve(struct parser *p, void **array, u64 n, u64 *cap, size_t bytes)
+static int list_reserve(struct route_parser *p)
 {
-	u64 want = *cap ? *cap * 2 : DWCP_MAX(p->guess, 64u);
-	void *grown;
+	struct route_list *l = &p->list;
+	u64 cap = l->cap ? l->cap * 2 : DWCP_MAX(p->guess, 64u);
+	struct route_cfg *routes;
 
-	if (dwcp_likely(n < *cap))
+	if (dwcp_likely(l->n < l->cap))
 		return 0;
-	grown = realloc(*array, want * bytes);
-	if (!grown) {
+	routes = realloc(l->routes, cap * sizeof(*routes));
+	if (!routes) {
 		p->rc = -ENOMEM;
 		return -ENOMEM;
 	}
-	*array = grown;
-	*cap = want;
+	pages_huge(routes, cap * sizeof(*routes));
+	l->routes = routes;
+	l->cap = cap;
 	return 0;
 }
 
-static int path_add(struct parser *p, struct line *l)
+static int path_add(struct route_parser *p, struct line *l)
 {
-	struct route_list *list = &p->list;
-
 	if (l->route.n_paths == CONFIG_MAX_PATHS)
 		return bad(p, "at most 64 next hops", l->token);
-	if (list_reserve(p, (void **)&list->paths, list->n_paths, &list->cap_paths,
-			 sizeof(*list->paths)))
-		return -ENOMEM;
-	list->paths[list->n_paths++] = (struct path_cfg){.port_idx = UINT16_MAX, .weight = 1};
-	l->route.n_paths++;
+	p->paths[l->route.n_paths++] = (struct path_cfg){.port_idx = UINT16_MAX, .weight = 1};
 	return 0;
 }
 
-static int number(struct parser *p, struct line *l, u32 min, u32 max, const char *what, u32 *ret)
+static int number(struct route_parser *p, struct line *l, u32 min, u32 max, const char *what,
+		  u32 *ret)
 {
 	u32 v;
 
@@ -179,7 +162,7 @@ static int number(struct parser *p, struct line *l, u32 min, u32 max, const char
 	return 0;
 }
 
-static int port_set(struct parser *p, struct line *l, struct path_cfg *path)
+static int port_set(struct route_parser *p, struct line *l, struct path_cfg *path)
 {
 	struct span t = token_next(l);
 	const struct port_cfg *ports = p->cfg->ports;
@@ -194,7 +177,7 @@ static int port_set(struct parser *p, struct line *l, struct path_cfg *path)
 	return bad(p, "the name of a port", t);
 }
 
-static int gateway_set(struct parser *p, struct line *l, struct path_cfg *path)
+static int gateway_set(struct route_parser *p, struct line *l, struct path_cfg *path)
 {
 	struct span t = token_next(l);
 	struct config_addr a = {0};
@@ -211,9 +194,9 @@ static int gateway_set(struct parser *p, struct line *l, struct path_cfg *path)
 }
 
 /* One word with its argument. */
-static int word_read(struct parser *p, struct line *l, enum word w)
+static int word_read(struct route_parser *p, struct line *l, enum word w)
 {
-	struct path_cfg *path = l->route.n_paths ? &p->list.paths[p->list.n_paths - 1] : NULL;
+	struct path_cfg *path = l->route.n_paths ? &p->paths[l->route.n_paths - 1] : NULL;
 	u32 v = 0;
 	int rc;
 
@@ -241,7 +224,7 @@ static const u32 path_words =
 	1 << WORD_VIA | 1 << WORD_DEV | 1 << WORD_VLAN | 1 << WORD_SVLAN | 1 << WORD_WEIGHT;
 
 /* Everything after the prefix. */
-static int words_read(struct parser *p, struct line *l)
+static int words_read(struct route_parser *p, struct line *l)
 {
 	enum word w;
 	int rc = 0;
@@ -272,14 +255,14 @@ static int words_read(struct parser *p, struct line *l)
 	return rc;
 }
 
-static bool path_is_known(const struct parser *p, u8 family, const struct path_cfg *path)
+static bool path_is_known(const struct route_parser *p, u8 family, const struct path_cfg *path)
 {
 	return p->known_family == family && p->known.gateway.family == path->gateway.family &&
 	       p->known.port_idx == path->port_idx &&
 	       addr_equal(&p->known.gateway.addr, &path->gateway.addr);
 }
 
-static int paths_check(struct parser *p, struct line *l, struct span whole)
+static int paths_check(struct route_parser *p, struct line *l, struct span whole)
 {
 	u8 family = l->route.prefix.family;
 	const struct path_cfg *path;
@@ -289,7 +272,7 @@ static int paths_check(struct parser *p, struct line *l, struct span whole)
 	if (l->route.type == ROUTE_UNICAST && !l->route.n_paths)
 		return bad(p, "via, dev or nexthop", l->token);
 	for (i = 0; i < l->route.n_paths; i++) {
-		path = &p->list.paths[l->first_path + i];
+		path = &p->paths[i];
 		if (path_is_known(p, family, path))
 			continue;
 		what = path_refusal(p->cfg, family, path);
@@ -301,7 +284,7 @@ static int paths_check(struct parser *p, struct line *l, struct span whole)
 	return 0;
 }
 
-static int prefix_read(struct parser *p, struct line *l)
+static int prefix_read(struct route_parser *p, struct line *l)
 {
 	char meant[ADDR_TEXT_MAX], what[ADDR_TEXT_MAX + 64];
 	struct span t = l->token;
@@ -324,14 +307,14 @@ static int prefix_read(struct parser *p, struct line *l)
 }
 
 /* `default` is of its first gateway's family; on link it is IPv4, as for ip-route(8). */
-static u8 default_family(const struct parser *p, const struct line *l)
+static u8 default_family(const struct route_parser *p, const struct line *l)
 {
-	if (!l->route.n_paths || p->list.paths[l->first_path].gateway.family != FIB_IP6)
+	if (!l->route.n_paths || p->paths[0].gateway.family != FIB_IP6)
 		return FIB_IP4;
 	return FIB_IP6;
 }
 
-static int line_read(struct parser *p, struct line *l)
+static int line_read(struct route_parser *p, struct line *l)
 {
 	struct span whole;
 	int rc;
@@ -340,6 +323,7 @@ static int line_read(struct parser *p, struct line *l)
 		token_next(l);
 	whole = (struct span){l->token.at, l->rest.end};
 	rc = prefix_read(p, l);
+	l->tail = l->token.end;
 	if (!rc)
 		rc = words_read(p, l);
 	if (!rc && l->is_default)
@@ -349,28 +333,74 @@ static int line_read(struct parser *p, struct line *l)
 	return rc;
 }
 
-static void line_parse(struct parser *p, struct span text)
+/* The paths out of the line's hands into those of the list. */
+static int paths_keep(struct route_parser *p, struct line *l)
 {
-	struct line l = {.rest = text, .first_path = p->list.n_paths};
+	u32 n = l->route.n_paths;
+	struct path_cfg *paths;
+
+	if (!n)
+		return 0;
+	paths = arena_alloc(&p->arena, n, sizeof(*paths));
+	if (!paths) {
+		p->rc = -ENOMEM;
+		return -ENOMEM;
+	}
+	memcpy(paths, p->paths, n * sizeof(*paths));
+	l->route.paths = paths;
+	return 0;
+}
+
+static void route_append(struct route_parser *p, const struct route_cfg *route)
+{
 	struct route_list *list = &p->list;
 
-	token_next(&l);
-	if (l.token.at == l.token.end)
+	if (list->n && prefix_compare(&list->routes[list->n - 1].prefix, &route->prefix) >= 0)
+		p->sorted = false;
+	list->routes[list->n++] = *route;
+}
+
+static void line_parse(struct route_parser *p, struct span text)
+{
+	struct line l = {.rest = text};
+	const char *begin;
+
+	begin = token_next(&l).at;
+	if (begin == l.token.end)
 		return;
 	l.route.line = p->line;
-	if (list_reserve(p, (void **)&list->routes, list->n, &list->cap, sizeof(*list->routes)))
+	if (list_reserve(p) || line_read(p, &l) || paths_keep(p, &l))
 		return;
-	if (line_read(p, &l)) {
-		list->n_paths = l.first_path;
-		return;
-	}
-	if (list->n && prefix_compare(&list->routes[list->n - 1].prefix, &l.route.prefix) >= 0)
-		p->sorted = false;
-	list->routes[list->n++] = l.route;
+	route_append(p, &l.route);
+	if (begin == text.at && l.route.n_paths && !l.is_default)
+		tails_add(&p->tails, l.route.prefix.family, l.route.prefix.vrf,
+			  (struct span){l.tail, text.end}, l.route.paths, l.route.n_paths);
+}
+
+/*
+ * A line like one before, but for its prefix. @limit: where the memory ends.
+ * Return: false: to be read word by word.
+ */
+static bool line_recall(struct route_parser *p, struct span text, const char *limit)
+{
+	struct route_cfg route = {.line = p->line};
+	const char *end = prefix_scan(text.at, limit, &route.prefix);
+	const struct tail *tail;
+
+	if (!end)
+		return false;
+	tail = tails_find(&p->tails, route.prefix.family, (struct span){end, text.end});
+	if (!tail || list_reserve(p))
+		return false;
+	route.prefix.vrf = tail->vrf;
+	route.paths = tail->paths;
+	route.n_paths = tail->n_paths;
+	route_append(p, &route);
+	return true;
 }
 
 /* Tables are mostly written in order, and order can't hide a duplicate. */
-static void duplicates_check(struct parser *p)
+static void duplicates_check(struct route_parser *p)
 {
 	const struct route_cfg *r = p->list.routes;
 	char prefix[ADDR_TEXT_MAX], what[96];
@@ -391,73 +421,66 @@ static void duplicates_check(struct parser *p)
 	prefix_set_fini(&set);
 }
 
-/* The arena of paths has stopped moving. */
-static void paths_attach(struct route_list *list)
+int route_parser_init(struct route_parser *p, u64 text_bytes, const char *name,
+		      const struct dwcp_config *cfg, struct config_errors *errors)
 {
-	u64 at = 0, i;
+	*p = (struct route_parser){.cfg = cfg ? cfg : &no_config,
+				   .name = name,
+				   .errors = errors,
+				   .sorted = true,
+				   .guess = text_bytes / ROUTE_LINE_BYTES};
+	return tails_init(&p->tails, text_bytes);
+}
 
-	for (i = 0; i < list->n; i++) {
-		list->routes[i].paths = list->routes[i].n_paths ? list->paths + at : NULL;
-		at += list->routes[i].n_paths;
+void route_parser_feed(struct route_parser *p, const char *text, size_t len)
+{
+	const char *at = text, *end = text + len, *stop;
+	struct span line;
+
+	while (at < end && !p->rc) {
+		stop = memchr(at, '\n', (size_t)(end - at));
+		line = (struct span){at, stop ? stop : end};
+		p->line++;
+		if (!line_recall(p, line, end))
+			line_parse(p, line);
+		at = line.end + 1;
 	}
 }
 
-int route_file_parse(const char *text, size_t len, const char *name, const struct dwcp_config *cfg,
-		     struct route_list *ret_list, struct config_errors *errors)
+int route_parser_end(struct route_parser *p, struct route_list *ret_list)
 {
-	struct parser p = {.cfg = cfg ? cfg : &no_config,
-			   .name = name,
-			   .errors = errors,
-			   .sorted = true,
-			   .guess = len / ROUTE_LINE_BYTES};
-	const char *at = text, *end = text + len, *stop;
-
-	while (at < end && !p.rc) {
-		stop = memchr(at, '\n', (size_t)(end - at));
-		stop = stop ? stop : end;
-		p.line++;
-		line_parse(&p, (struct span){at, stop});
-		at = stop + 1;
+	if (!p->rc)
+		duplicates_check(p);
+	if (!p->rc && p->n_bad) {
+		if (p->n_bad > ROUTE_FILE_MAX_ERRORS)
+			config_errors_add(p->errors, "%s: %llu more bad lines", p->name,
+					  (unsigned long long)(p->n_bad - ROUTE_FILE_MAX_ERRORS));
+		p->rc = -EINVAL;
 	}
-	if (!p.rc)
-		duplicates_check(&p);
-	if (!p.rc && p.n_bad) {
-		if (p.n_bad > ROUTE_FILE_MAX_ERRORS)
-			config_errors_add(errors, "%s: %llu more bad lines", name,
-					  (unsigned long long)(p.n_bad - ROUTE_FILE_MAX_ERRORS));
-		p.rc = -EINVAL;
-	}
-	if (p.rc) {
-		route_list_fini(&p.list);
-		return p.rc;
-	}
-	paths_attach(&p.list);
-	*ret_list = p.list;
+	if (p->rc)
+		return p->rc;
+	*ret_list = p->list;
+	ret_list->paths = p->arena.head;
+	p->list = (struct route_list){0};
+	p->arena = (struct arena){0};
 	return 0;
 }
 
-int route_file_load(const char *path, const struct dwcp_config *cfg, struct route_list *ret_list,
-		    struct config_errors *errors)
+void route_parser_fini(struct route_parser *p)
 {
-	char *text;
-	size_t len;
-	int rc = file_read(path, ROUTE_FILE_MAX_BYTES, &text, &len);
-
-	if (rc) {
-		config_errors_add(errors, "%s: %s", path,
-				  rc == -EINVAL ? "expected a regular file" : strerror(-rc));
-		return rc;
-	}
-	rc = route_file_parse(text, len, path, cfg, ret_list, errors);
-	free(text);
-	return rc;
+	p->list.paths = p->arena.head;
+	route_list_fini(&p->list);
+	tails_fini(&p->tails);
 }
 
 void route_list_fini(struct route_list *l)
 {
+	struct arena arena;
+
 	if (!l)
 		return;
+	arena = (struct arena){.head = l->paths};
+	arena_fini(&arena);
 	free(l->routes);
-	free(l->paths);
 	*l = (struct route_list){0};
 }

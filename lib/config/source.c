@@ -40,23 +40,39 @@ struct expansion {
 	int rc;
 };
 
-int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len)
+int file_open(const char *path, int *ret_fd, u64 *ret_size)
 {
-	char *text = NULL, *grown;
-	size_t len = 0, cap = 0;
 	struct stat st;
-	ssize_t got;
 	int rc, fd;
 
+	*ret_fd = -1;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	rc = fstat(fd, &st) ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : 0;
 	if (!rc && !S_ISREG(st.st_mode))
 		rc = -EINVAL;
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	*ret_fd = fd;
+	*ret_size = (u64)st.st_size;
+	return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len)
+{
+	char *text = NULL, *grown;
+	size_t len = 0, cap = 0;
+	ssize_t got;
+	u64 size;
+	int rc, fd;
+
+	rc = file_open(path, &fd, &size);
 	if (rc)
-		goto fail;
-	cap = (size_t)DWCP_MIN((u64)st.st_size, max_bytes) + 2;
+		return rc;
+	cap = (size_t)DWCP_MIN(size, max_bytes) + 2;
 	for (;;) {
 		if (!text || len + 1 >= cap) {
 			cap = text ? cap * 2 : cap;

@@ -39,5 +39,7 @@ void source_fini(struct source *s);
 /** source_where() - file and line of a line of the expanded text. */
 const char *source_where(const struct source *s, u32 line, u32 *ret_line);
 
+/** file_open() - @ret_fd: -1 on failure. Return: 0, -errno, -EINVAL (no regular file). */
+int file_open(const char *path, int *ret_fd, u64 *ret_size);
 /** file_read() - a regular file whole, 0-terminated. @ret_text: owned. Return: 0, -errno, -EFBIG, -EINVAL (no file). */
 int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len);

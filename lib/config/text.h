@@ -19,6 +19,13 @@ int addr_parse_span(struct span s, struct fib_addr *ret_addr, u8 *ret_family);
  */
 int prefix_parse_span(struct span s, struct fib_prefix *ret_prefix);
 
+/**
+ * prefix_scan() - a prefix with its length and a blank behind it, in the usual form and quickly.
+ * @limit: the end of the memory that may be looked at; near it nothing is found.
+ * Return: the blank; NULL: it may be a prefix or not, ask prefix_parse_span().
+ */
+const char *prefix_scan(const char *at, const char *limit, struct fib_prefix *ret_prefix);
+
 /** addr_mask() - clear the bits past len. */
 struct fib_addr addr_mask(u8 family, struct fib_addr a, u8 len);
 bool addr_equal(const struct fib_addr *a, const struct fib_addr *b);

@@ -95,7 +95,6 @@ static void test_forms(void **state)
 		"2001:db8:8::/48 nexthop via fe80::1 dev p1");
 
 	assert_int_equal(l.n, 13);
-	assert_int_equal(l.n_paths, 11);
 	prefix_is(&l.routes[0], "10.1.0.0/16");
 	assert_int_equal(l.routes[0].line, 3);
 	assert_int_equal(l.routes[0].n_paths, 1);
@@ -444,10 +443,107 @@ static void test_large_file(void **state)
 	print_message("%u routes in %.0f ms of CPU time\n", N_LARGE, (now_s() - start) * 1e3);
 	assert_true(now_s() - start < LARGE_MAX_S);
 	assert_int_equal(l.n, N_LARGE);
-	assert_int_equal(l.n_paths, N_LARGE);
 	assert_int_equal(l.routes[N_LARGE - 1].line, N_LARGE);
-	gateway_is(l.routes[N_LARGE - 1].paths, "10.0.0.201");
+	for (i = 0; i < N_LARGE; i++)
+		assert_int_equal(l.routes[i].paths->gateway.addr.lo, 0x0a000002 + i % 200);
 	route_list_fini(&l);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	free(dir);
+}
+
+/* ---- lines like those before them ---- */
+
+/* What was good behind one prefix need not be so behind another. */
+static void test_alike_refused(void **state)
+{
+	static const char *const want[] = {
+		"r:2: expected a prefix without bits past its length (10.2.0.0/16?), got "
+		"\"10.2.0.1/16\"",
+		"r:3: expected a prefix, default or a type of route, got \"10.3.0.0/33\"",
+		"r:4: expected nothing but vrf with this type of route, got \"via\"",
+		"r:5: expected an IPv6 gateway for an IPv6 prefix, got \"2001:db8:1::/48 via "
+		"10.0.0.2\"",
+	};
+	struct config_errors e = {0};
+	struct route_list l = {0};
+
+	assert_int_equal(list_parse("10.1.0.0/16 via 10.0.0.2\n10.2.0.1/16 via 10.0.0.2\n"
+				    "10.3.0.0/33 via 10.0.0.2\n"
+				    "blackhole 10.4.0.0/16 via 10.0.0.2\n"
+				    "2001:db8:1::/48 via 10.0.0.2\n",
+				    &l, &e),
+			 -EINVAL);
+	assert_int_equal(e.n, DWCP_ARRAY_LEN(want));
+	for (u32 i = 0; i < e.n; i++)
+		assert_string_equal(e.text[i], want[i]);
+	config_errors_fini(&e);
+}
+
+static void test_alike(void **state)
+{
+	struct route_list l = list_ok("10.1.0.0/16 vrf 3 nexthop via 10.0.0.2 nexthop dev p1 # x\n"
+				      "10.2.0.0/16 vrf 3 nexthop via 10.0.0.2 nexthop dev p1 # x\n"
+				      "10.3.0.0/16 dev p1\n"
+				      "2001:db8:1::/48 dev p1\n"
+				      "2001:db8:2::/48 dev p1\r\n"
+				      "2001:db8:3::/48 dev p1\r\n"
+				      "10.4.0.0/16 dev p1\n");
+
+	assert_int_equal(l.n, 7);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(l.routes[i].prefix.vrf, 3);
+		assert_int_equal(l.routes[i].n_paths, 2);
+		gateway_is(&l.routes[i].paths[0], "10.0.0.2");
+		assert_int_equal(l.routes[i].paths[1].port_idx, 1);
+	}
+	assert_ptr_equal(l.routes[0].paths, l.routes[1].paths);
+	for (u32 i = 2; i < 7; i++) {
+		assert_int_equal(l.routes[i].prefix.vrf, 0);
+		assert_int_equal(l.routes[i].n_paths, 1);
+		assert_int_equal(l.routes[i].paths[0].port_idx, 1);
+	}
+	prefix_is(&l.routes[5], "2001:db8:3::/48");
+	prefix_is(&l.routes[6], "10.4.0.0/16");
+	assert_int_equal(l.routes[6].line, 7);
+	route_list_fini(&l);
+}
+
+/* Lines and line numbers over the ends of what is read at once, a line longer than that, no end of the last. */
+static void test_pieces(void **state)
+{
+	char *dir = dir_create(), path[512], text[96];
+	struct config_errors e = {0};
+	struct route_list l = {0};
+	u32 n = 20000, i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/pieces.routes", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	for (i = 0; i < n; i++) {
+		if (i == n / 2)
+			fprintf(f, "#%0700000u\n", i);
+		fprintf(f, "%u.%u.%u.0/24 via 10.0.0.%u%s", 20 + (i >> 16), i >> 8 & 255, i & 255,
+			2 + i % 7, i + 1 < n ? "\n" : "");
+	}
+	fclose(f);
+	assert_int_equal(route_file_load(path, cfg, &l, &e), 0);
+	assert_int_equal(l.n, n);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(l.routes[i].line, i + 1 + (i >= n / 2));
+		assert_int_equal(l.routes[i].prefix.addr.lo, (20u << 24) + (i << 8));
+		assert_int_equal(l.routes[i].paths->gateway.addr.lo, 0x0a000002 + i % 7);
+	}
+	route_list_fini(&l);
+	f = fopen(path, "ae");
+	fprintf(f, "\n\nnonsense");
+	fclose(f);
+	assert_int_equal(route_file_load(path, cfg, &l, &e), -EINVAL);
+	assert_int_equal(e.n, 1);
+	snprintf(text, sizeof(text), ":%u: expected a prefix", n + 3);
+	assert_non_null(strstr(e.text[0], text));
+	config_errors_fini(&e);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(dir), 0);
 	free(dir);
@@ -490,6 +586,8 @@ int main(void)
 		cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_every_vrf),
 		cmocka_unit_test(test_random),	       cmocka_unit_test(test_large_file),
 		cmocka_unit_test(test_files),	       cmocka_unit_test(test_no_config),
+		cmocka_unit_test(test_alike),	       cmocka_unit_test(test_alike_refused),
+		cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, cfg_create, cfg_free);

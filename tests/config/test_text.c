@@ -256,6 +256,148 @@ static void test_prefix_meant(void **state)
 	}
 }
 
+/* ---- the quick scan: finds nothing that the exact parser would not, and the same ---- */
+
+/* @text: a prefix or not. Whatever stands behind the blank, and however near the end of the memory is. */
+static bool scan_is_exact(const char *text, u32 behind)
+{
+	size_t len = strlen(text), all = len + 1 + behind;
+	struct fib_prefix got = {.vrf = 77}, want;
+	char *copy = malloc(all);
+	const char *end;
+
+	memcpy(copy, text, len);
+	memset(copy + len, ' ', all - len);
+	end = prefix_scan(copy, copy + all, &got);
+	if (end) {
+		assert_ptr_equal(end, copy + len);
+		assert_int_equal(prefix_parse_span((struct span){copy, end}, &want), 0);
+		assert_int_equal(got.vrf, 0);
+		assert_int_equal(got.family, want.family);
+		assert_int_equal(got.len, want.len);
+		assert_true(addr_equal(&got.addr, &want.addr));
+	} else {
+		assert_int_equal(got.vrf, 77);
+	}
+	free(copy);
+	return end != NULL;
+}
+
+static void test_scan_plain(void **state)
+{
+	char text[ADDR_TEXT_MAX];
+	u64 seed = SEED;
+	u32 i, len;
+
+	for (i = 0; i < N_RANDOM; i++) {
+		u8 family = i & 1 ? FIB_IP4 : FIB_IP6;
+		struct fib_prefix p = {.family = family};
+		struct fib_addr a = {random_next(&seed), random_next(&seed)};
+
+		len = (u32)(random_next(&seed) % (addr_bits(family) + 1));
+		if (family == FIB_IP4)
+			a = (struct fib_addr){0, a.lo & UINT32_MAX};
+		if (i & 2)
+			a.hi &= ~0xffff0000ull;
+		p.len = (u8)len;
+		p.addr = addr_mask(family, a, p.len);
+		prefix_format(&p, text, sizeof(text));
+		if (family == FIB_IP6 && strchr(text, '.'))
+			continue; /* the C library writes some with an IPv4 address in them */
+		assert_true(scan_is_exact(text, 48));
+		scan_is_exact(text, i % 48);
+	}
+}
+
+static void test_scan_odd(void **state)
+{
+	static const char *const texts[] = {
+		"1.2.3.4",
+		"1.2.3.4/",
+		"1.2.3.4/33",
+		"1.2.3.4/032",
+		"1.2.3.4/320",
+		"01.2.3.4/32",
+		"1.2.3.256/32",
+		"1.2.3/24",
+		"1.2.3.4.5/32",
+		"1.2.3.1234/32",
+		"1..2.3/32",
+		"1.2.3.4/31",
+		"1.2.3.5/31",
+		"128.0.0.0/0",
+		"0.0.0.0/00",
+		"1.2.3.4/3 2",
+		"1.2.3.4/-1",
+		"999.2.3.4/32",
+		":/0",
+		":::/0",
+		"::/",
+		"::/129",
+		"::/1280",
+		"::1/0",
+		"1:2:3:4:5:6:7::/128",
+		"1::2::3/128",
+		"1:/16",
+		":1/16",
+		"1::2:/64",
+		"1:2:3:4:5:6:7:8:/128",
+		"12345::/64",
+		"::1.2.3.4/128",
+		"g::/16",
+		"1:2:3:4:5:6:7/128",
+		"::2:3:4:5:6:7:8/128",
+		"1:2:3:4::5:6:7:8/128",
+		"1:2:3:4:5:6:7:8::/128",
+		"::1:2:3:4:5:6:7:8/128",
+		"1:2:3:4:5:6:7:8:9/128",
+		"0000:0000:0000:0000:0000:0000:0000:0001/128",
+		"10.0.0.0/8/8",
+		"2001:db8::/32/",
+		"10.0.0.0/8\t",
+		"10.0.0.0/8\r",
+		"10.0.0.0/8#",
+	};
+	u32 i, behind;
+
+	for (i = 0; i < DWCP_ARRAY_LEN(texts); i++)
+		for (behind = 0; behind < 50; behind++)
+			if (!strpbrk(texts[i], " \t\r#"))
+				scan_is_exact(texts[i], behind);
+	assert_true(scan_is_exact("1:2:3:4:5:6:7::/128", 48));
+	assert_true(scan_is_exact("::/0", 48));
+	assert_true(scan_is_exact("0.0.0.0/0", 48));
+	assert_true(scan_is_exact("255.255.255.255/32", 1));
+	assert_false(scan_is_exact("1.2.3.5/31", 48));
+	assert_false(scan_is_exact("1::2:/64", 48));
+	assert_false(scan_is_exact("1:2:3:4:5:6:7:8:/128", 48));
+}
+
+static void test_scan_random(void **state)
+{
+	static const char alphabet[] = "0123456789abcdefABCDEF:.:.::///x%";
+	char text[ADDR_TEXT_MAX + 8];
+	u64 seed = SEED;
+	size_t len;
+	u32 i, k, found = 0;
+
+	for (i = 0; i < N_RANDOM; i++) {
+		struct fib_addr a = {random_next(&seed), random_next(&seed)};
+		u8 family = i & 1 ? FIB_IP4 : FIB_IP6;
+		u32 n = (u32)(random_next(&seed) % (addr_bits(family) + 2));
+
+		a = addr_mask(family, a, (u8)DWCP_MIN(n, (u32)addr_bits(family)));
+		addr_format(family, &a, text, sizeof(text));
+		snprintf(text + strlen(text), 6, "/%u", n);
+		len = strlen(text);
+		for (k = 0; k < i % 3; k++)
+			text[random_next(&seed) % len] =
+				alphabet[random_next(&seed) % (sizeof(alphabet) - 1)];
+		found += scan_is_exact(text, 48);
+	}
+	assert_true(found > N_RANDOM / 4);
+}
+
 static void test_macs(void **state)
 {
 	char text[ADDR_TEXT_MAX];
@@ -298,7 +440,8 @@ int main(void)
 		cmocka_unit_test(test_compressions),  cmocka_unit_test(test_known_forms),
 		cmocka_unit_test(test_random),	      cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_prefix_meant),  cmocka_unit_test(test_macs),
-		cmocka_unit_test(test_short_buffers),
+		cmocka_unit_test(test_short_buffers), cmocka_unit_test(test_scan_plain),
+		cmocka_unit_test(test_scan_odd),      cmocka_unit_test(test_scan_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,8 +160,7 @@ int config_port_idx(const struct dwcp_config *cfg, const char *name); /* or -ENO
 struct route_list {
 	struct route_cfg *routes; /* [n] */
 	u64 n, cap;
-	struct path_cfg *paths; /* of all routes, in order; routes[i].paths point into it */
-	u64 n_paths, cap_paths;
+	void *paths; /* owned: what routes[i].paths point into; routes with the same paths may share them */
 };
 
 /**
@@ -173,7 +172,7 @@ struct route_list {
  * @cfg: its ports; NULL = none, then every route with a path is refused. @ret_list: overwritten on success only;
  * owned by the caller: route_list_fini(). A prefix twice in a vrf is an error; so is a gateway without `dev` that no
  * port's address has in its network. `default` is of its gateway's family, IPv4 where it has none.
- * Return: 0, -EINVAL, -errno of reading, -ENOMEM. Cost: ~150 ns a line in address order, ~220 shuffled.
+ * Return: 0, -EINVAL, -errno of reading, -ENOMEM. Cost: ~40 ns a line in address order, ~110 shuffled.
  */
 int route_file_load(const char *path, const struct dwcp_config *cfg, struct route_list *ret_list,
 		    struct config_errors *errors);

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "../../huge.h"
 #include "rib_private.h"
 
 int route_key_of(const struct fib_prefix *p, struct route_key *ret_key)
@@ -85,16 +85,6 @@ void route_table_fini(struct route_table *t)
 	rib_order_fini(t);
 	free(t->slab);
 	free(t->index);
-}
-
-/* Random access all over: with small pages half of the time goes to the TLB. Nothing is lost where it fails. */
-static void pages_huge(void *at, u64 bytes)
-{
-	uintptr_t first = DWCP_ALIGN_UP((uintptr_t)at, 4096),
-		  end = ((uintptr_t)at + bytes) & ~4095ull;
-
-	if (bytes >= 4u << 20)
-		madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
 static void index_put(u32 *index, u32 mask, u64 hash, u32 i)
