@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""stage: cycles a packet of each stage of the path and of all of it, in one process with the real engine and tables."""
+import os
+
+from harness.bench import Context
+from harness.host import cpu_worker
+
+NAME = "stage"
+HELP = "cycles a packet of rx, parse, route, rewrite, tx and the whole path, at bursts of 1, 8, 32 and 64"
+TARGETS = ["perf/stage/stage_bench"]
+SLOW = "DWCP_STAGE_SLOW"  # STAGE:PERCENT: does the comparison notice?
+
+
+def run(ctx: Context) -> None:
+    restarts, rounds = (3, 3) if ctx.quick else (5, 11)
+    slow = ["--slow", os.environ[SLOW]] if SLOW in os.environ else []
+    ctx.say(f"{restarts} restarts" + (f", slowed: {slow[1]}" if slow else ""))
+    argv = [ctx.program(TARGETS[0]), "-j", "-r", str(rounds), "-C", str(cpu_worker()), *slow]
+    ctx.rows_of_programs([ctx.call(argv) for _ in range(restarts)])
