@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- engine.lua - runs a profile on a back end and writes what happens as JSON lines.
+--
+-- A back end is a table:
+--   name, version       who makes the packets
+--   out                 where lines go (a file handle)
+--   open(plan)          ports up
+--   cannot(case)        why it can't do this case honestly, or nil
+--   prepare(case)       headers, sizes, ranges; nothing is sent yet
+--   offer(rate, secs)   send at so many packets a second (nil: as many as go), return the figures
+--   close()             nothing is sent any more
+-- Lines: {"event": "profile" | "offer" | "trial" | "result" | "skipped" | "error" | "end", …}. Bars are judged by
+-- perf/pktgen/run, from these lines alone, so a run by hand can be judged as well.
+local json = require("json")
+local plan = require("plan")
+
+local engine = {}
+
+local function flag(name)
+    return os.getenv(name) == "1"
+end
+
+local function emit(backend, line)
+    backend.out:write(json.encode(line), "\n")
+    backend.out:flush()
+end
+
+-- How much was lost of what was sent, in millionths, without what the worker's own absence explains.
+local function loss_ppm(figures)
+    local lost = math.max(0, figures.lost - (figures.excusable or 0))
+    return figures.sent > 0 and lost * 1e6 / figures.sent or 1e6
+end
+
+local function offer(backend, p, case, rate, seconds)
+    emit(backend, { event = "offer", profile = p.name, case = case.name, traffic = case.traffic,
+        rate_pps = rate or 0, seconds = seconds, during = p.during })
+    local figures = backend.offer(rate, seconds)
+    if figures.sent == 0 then
+        error(string.format("%s: nothing was sent", case.name), 0)
+    end
+    figures.lost_ppm = figures.lost * 1e6 / figures.sent
+    return figures
+end
+
+local function result(backend, event, p, case, figures)
+    figures.event, figures.profile, figures.case = event, p.name, case.name
+    emit(backend, figures)
+end
+
+local function trial(backend, p, case, rate, seconds)
+    local figures = offer(backend, p, case, rate, seconds)
+    figures.rate_pps = rate
+    result(backend, "trial", p, case, figures)
+    return loss_ppm(figures) <= case.load.search.loss_ppm, figures
+end
+
+-- Confirmed for longer at the rate found; 3 % less each time that this does not hold.
+local function confirm(backend, p, case, rate)
+    for _ = 1, 10 do
+        local ok, figures = trial(backend, p, case, rate, case.load.search.confirm_seconds)
+        if ok then
+            return figures
+        end
+        rate = math.floor(rate * 0.97)
+    end
+    return nil
+end
+
+-- The highest rate without loss (RFC 2544, 26.1, halving the interval).
+local function search(backend, p, case)
+    local how = case.load.search
+    local high = how.ceiling_pps
+    if not high then
+        high = math.floor(offer(backend, p, case, nil, how.seconds).received_pps * 1.1)
+    end
+    local low, trials = 0, 0
+    while high - low > how.resolution * high do
+        local rate = math.floor((low + high) / 2)
+        if trial(backend, p, case, rate, how.seconds) then
+            low = rate
+        else
+            high = rate
+        end
+        trials = trials + 1
+        if trials > 40 then
+            break
+        end
+    end
+    local figures = low > 0 and confirm(backend, p, case, low) or nil
+    if not figures then
+        error(string.format("%s: loses at every rate that was tried, down to %d packets a second", case.name, high), 0)
+    end
+    figures.lossfree_pps, figures.trials = figures.offered_pps, trials
+    result(backend, "result", p, case, figures)
+end
+
+local function measure(backend, p, case)
+    backend.prepare(case)
+    if case.load.search then
+        return search(backend, p, case)
+    end
+    local rate = case.load.rate_pps ~= "most" and case.load.rate_pps or nil
+    for n = 1, case.load.repeats do
+        local figures = offer(backend, p, case, rate, case.load.seconds)
+        figures.run = n
+        result(backend, "result", p, case, figures)
+    end
+end
+
+local function run(backend, p)
+    backend.open(p)
+    for _, case in ipairs(p.cases) do
+        local why = backend.cannot(case)
+        if why then
+            emit(backend, { event = "skipped", profile = p.name, case = case.name, why = why })
+        else
+            measure(backend, p, case)
+        end
+    end
+end
+
+--- Return: true when every case ran. An error ends up as a line, and stops what is being sent, before this returns.
+function engine.run(profile, backend)
+    local made, p = pcall(plan.make, profile, flag("DWCP_PKTGEN_QUICK"))
+    if not made then
+        emit(backend, { event = "error", profile = tostring(profile.name), text = p })
+        return false
+    end
+    emit(backend, { event = "profile", profile = p.name, about = p.about, backend = backend.name,
+        version = backend.version(), bars = p.bars, cases = p.cases, during = p.during })
+    if flag("DWCP_PKTGEN_DESCRIBE") then
+        return true
+    end
+    local ok, err = pcall(run, backend, p)
+    local closed, why = pcall(backend.close)
+    if not ok or not closed then
+        emit(backend, { event = "error", profile = p.name, text = tostring(not ok and err or why) })
+        return false
+    end
+    emit(backend, { event = "end", profile = p.name })
+    return true
+end
+
+return engine

@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- syn-flood.lua - TCP SYNs from a million sources, against UDP of the same size from the same number.
+--
+-- A router that keeps no state for transit must not care: the same rate as for UDP, and nothing lost at a rate that it
+-- can take.
+local SOURCES = 1 << 20
+
+return require("profile").run {
+    name = "syn-flood",
+    about = "TCP SYNs from a million sources, compared with UDP",
+    traffic = { size = 78, sources = SOURCES, fewer_do = true },
+    load = { rate_pps = "most", seconds = 8 },
+    cases = {
+        { name = "udp", traffic = { protocol = "udp" } },
+        { name = "syn", traffic = { protocol = "syn" } },
+        { name = "syn, held", traffic = { protocol = "syn" }, load = { rate_pps = 200000 } },
+    },
+    bars = {
+        { figure = "received_pps", case = "syn", over = "udp", at_least = 0.9 },
+        { figure = "lost", case = "syn, held", at_most = 0 },
+        { figure = "accounting_difference", at_most = 0 },
+    },
+    quick = { load = { seconds = 1 } },
+}

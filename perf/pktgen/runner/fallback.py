@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A profile on the project's own generator: its Lua asks, this has traffic_gen send, and answers."""
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.host import Host, HostError, cpu_other
+
+from runner.site import Site
+from runner.talk import Talker
+
+FCS = 4
+MIX = [(64, 7), (594, 4), (1518, 1)]  # traffic_gen's
+CONNECT_S, ANSWER_S, LUA_S = 60, 60, 20
+LATENCIES = ("p50", "p90", "p99", "p999", "max")
+DEVICE_PREFIX = "net_"
+
+
+def lua_env(root: Path, backend: str, more: dict[str, str]) -> dict[str, str]:
+    here = root / "perf/pktgen"
+    return {"LUA_PATH": f"{here}/backend/{backend}/?.lua;{here}/lua/?.lua;;", **more}
+
+
+class Fallback:
+    def __init__(self, root: Path, program: Path, host: Host, site: Site, env: dict[str, str]) -> None:
+        self.root, self.program, self.host, self.site = root, program, host, site
+        self.env = lua_env(root, "fallback", env)
+        self.capture = env.get("DWCP_PKTGEN_CAPTURE")
+        self.generator: Talker | None = None
+        self.traffic: dict = {}
+
+    def _pattern(self, t: dict) -> Sequence[str]:
+        if t.get("capture"):
+            return ["--pattern", f"pcap:{self.capture}"]
+        if "mix" in t:
+            if [(m["size"], m["share"]) for m in t["mix"]] != MIX:
+                raise HostError("traffic_gen has one mix: 7 × 64, 4 × 594, 1 × 1518 bytes")
+            return ["--pattern", "imix"]
+        return ["--pattern", t["protocol"], "--size", str(t["size"] - FCS)]
+
+    def _where(self) -> Sequence[str]:
+        lab = self.site.lab
+        if lab:
+            return ["--in", str(lab.socket("in")), "--out", str(lab.socket("out")), "--destinations",
+                    str(lab.destinations)]
+        nics = self.site.nics
+        return ["--tx-dev", nics.tx, *([] if nics.rx == nics.tx else ["--rx-dev", nics.rx])]
+
+    def _generator(self, t: dict) -> Talker:
+        """The one that is running when it sends the same, else another."""
+        if self.generator and t == self.traffic:
+            return self.generator
+        self.stop()
+        argv = [str(self.program), *self._where(), "--router-mac", self.site.mac, *self._pattern(t),
+                "--sources", str(t["sources"]), "--flows", str(t["flows"]), "--cpu", str(cpu_other()), "--ring", "12"]
+        self.generator = Talker(argv, self.host.tmp / "traffic_gen.log")
+        self.host.procs.append(self.generator)
+        self.traffic = t
+        return self.generator
+
+    def stop(self) -> None:
+        if self.generator:
+            self.host.stop(self.generator)
+            self.generator = None
+
+    def _run(self, rate_pps: int, seconds: float, t: dict, during: str | None) -> dict[str, float]:
+        generator = self._generator(t)
+        self.site.begin(during)
+        generator.say(f"run {int(rate_pps) or 'max'} {seconds}")
+        line = generator.hear(seconds + ANSWER_S + CONNECT_S)
+        if line is None:
+            raise HostError(f"traffic_gen ended:\n{generator.tail()}")
+        o = json.loads(line)
+        if "error" in o:
+            raise HostError(f"traffic_gen: {o['error']}")
+        latency = o.pop("latency_ns", {})
+        o |= {f"latency_{p}_ns": latency[p] for p in LATENCIES if p in latency}
+        return o | self.site.finish(o["offered_pps"])
+
+    def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:
+        """Every line that the profile says goes to line_cb."""
+        lua = Talker(["lua5.4", str(profile)], self.host.tmp / "lua.log", self.env)
+        self.host.procs.append(lua)
+        try:
+            while (text := lua.hear(LUA_S)) is not None:
+                o = json.loads(text)
+                line_cb(o)
+                if o["event"] == "offer":
+                    figures = self._run(o["rate_pps"], o["seconds"], o["traffic"], o.get("during"))
+                    lua.say(" ".join(f"{k}={v}" for k, v in figures.items()))
+        finally:
+            self.site.abort()
+            self.stop()
+            code = self.host.stop(lua)
+        if code not in (0, 1):
+            raise HostError(f"{profile.name}: lua5.4 ended with {code}:\n{lua.tail()}")
+        if lua.tail():
+            raise HostError(f"{profile.name}:\n{lua.tail()}")

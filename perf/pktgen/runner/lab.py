@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One machine: the router between two memif ports, its tables, its API. A worker alone on the last CPU."""
+import http.client
+import ipaddress
+import json
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import frames
+from harness.host import Host, HostError, cpu_other, cpu_worker
+
+MAC = "02:00:00:00:00:aa"  # the port takes all: it is promiscuous
+SEED = 20261121
+N_NEXTHOPS, FIRST_HOST = 64, 16
+N_DESTINATIONS = 65536
+# What Pktgen's ranges go over (backend/pktgen/profile.lua): always in the table.
+TEST_NETWORKS = [f"198.{18 + i // 256}.{i % 256}.0/24" for i in range(512)] + ["2001:2::/48"]
+START_S, ADOPT_S = 30, 120
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the router knows at one moment."""
+    gaps: int
+    gap_us: int
+    difference: int
+    drops: dict[str, int]
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=ADOPT_S)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Lab:
+    def __init__(self, host: Host, build: Path, n_prefixes: int, table_dump: Callable[[], str], huge: bool) -> None:
+        self.host, self.build, self.huge = host, build, huge
+        self.dir = host.tmp
+        self.mac = MAC
+        self.destinations = self.dir / "destinations"
+        self.k = 0
+        self._table(n_prefixes, table_dump)
+
+    # ---- tables ------------------------------------------------------------------------------------------------------
+
+    def _table(self, n_prefixes: int, table_dump: Callable[[], str]) -> None:
+        rng = random.Random(SEED)
+        full = frames.prefixes_parse(table_dump())
+        if n_prefixes:
+            full = {f: frames.routes_sample(rng, f, full[f], min(n, len(full[f])))
+                    for f, n in ((4, n_prefixes), (6, n_prefixes // 6 + 1))}
+        texts = {frames.prefix_text(f, p): None for f in (4, 6) for p in full[f]}
+        self.prefixes = list(texts | dict.fromkeys(TEST_NETWORKS))
+        found = [str(ipaddress.IPv4Address(a)) for a in frames.destinations(rng, 4, full[4], N_DESTINATIONS)]
+        found += [str(ipaddress.IPv6Address(a)) for a in frames.destinations(rng, 6, _global(full[6]), N_DESTINATIONS)]
+        self.destinations.write_text("\n".join(found) + "\n", encoding="ascii")
+        for k in (0, 1):
+            self._routes_write(k, self.dir / f"table{k}.routes")
+        os.link(self.dir / "table0.routes", self.dir / "table.routes")
+
+    def _routes_write(self, k: int, path: Path) -> None:
+        """Prefix i goes to next hop (i + k) mod 64: another one in each table."""
+        hops = [FIRST_HOST + i for i in range(N_NEXTHOPS)]
+        with open(path, "w", encoding="ascii") as f:
+            for i, prefix in enumerate(self.prefixes):
+                hop = hops[(i + k) % N_NEXTHOPS]
+                f.write(f"{prefix} via {f'fd00:2::{hop:x}' if ':' in prefix else f'10.0.2.{hop}'}\n")
+
+    def swap(self) -> None:
+        """The other table, all of it; back when every worker has it."""
+        before = self.generation()
+        self.k += 1
+        new = self.dir / "next.routes"
+        os.link(self.dir / f"table{self.k % 2}.routes", new)
+        new.rename(self.dir / "table.routes")
+        self.call("agent", "POST", "/v1/config/reload")
+        self._wait(lambda: self._adopted() > before, "the next table")
+
+    def _adopted(self) -> int:
+        """Its answer has been sent: every worker has left the table before."""
+        history = self.call("dataplane", "GET", "/v1/tables/history?limit=1")["history"]
+        if history and history[0]["result"] != "adopted":
+            raise HostError(f"the router refused a table: {history[0]}")
+        return history[0]["generation"] if history else 0
+
+    # ---- the router --------------------------------------------------------------------------------------------------
+
+    def _config(self) -> Path:
+        hops = range(FIRST_HOST, FIRST_HOST + N_NEXTHOPS)
+        neighbours = ",\n".join(f'  {{ port = "out"; address = "{a}"; mac = "02:00:00:00:01:{h:02x}"; }}'
+                                for h in hops for a in (f"10.0.2.{h}", f"fd00:2::{h:x}"))
+        ports = ",\n".join(f"""  {{ name = "{name}"; promiscuous = true; rx_ring = 4096; tx_ring = 4096; device = "memif";
+    args = "role=server,id=0,socket={self.socket(name)},socket-abstract=no,bsize=2048,rsize=12";
+    addresses = [ "10.0.{n}.1/24", "fd00:{n}::1/64" ]; }}""" for n, name in ((1, "in"), (2, "out")))
+        memory = 'huge_pages = "on"; size_mb = 512' if self.huge else 'huge_pages = "off"; size_mb = 128'
+        path = self.dir / "dwcp.conf"
+        path.write_text(f"""node: {{ name = "lab"; state_dir = "{self.dir}/state"; run_dir = "{self.dir}/run"; }};
+dataplane: {{ workers = [{cpu_worker()}]; control_cpu = {cpu_other()}; idle = "poll"; file_prefix = "dwcp-load-{os.getpid()}";
+  memory: {{ {memory}; mbufs = 32768; }};
+  tables: {{ memory_max_mb = 512; lock = false; }}; }};
+ports: (
+{ports});
+neighbours: (
+{neighbours});
+route_files: ( {{ name = "table"; path = "{self.dir}/table.routes"; }} );
+""", encoding="ascii")
+        return path
+
+    def socket(self, port: str) -> Path:
+        return self.dir / f"{port}.sock"
+
+    def start(self) -> None:
+        for name in ("run", "state"):
+            (self.dir / name).mkdir()
+        config = str(self._config())
+        self.dataplane = self.host.start([str(self.build / "dataplane/dwcp-dataplane"), "--config", config], "dataplane",
+                                         hurry=True)
+        self._wait(lambda: "control.ready" in self.dataplane.log.read_text(errors="replace"), "the dataplane", START_S)
+        self.agent = self.host.start([str(self.build / "control/dwcp-agent"), "--config", config], "agent",
+                                     cpus=[cpu_other()])
+        self._wait(lambda: self._adopted() >= 1, "the first table")
+
+    def _wait(self, done: Callable[[], bool], what: str, seconds: float = ADOPT_S) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for p in (self.dataplane, getattr(self, "agent", self.dataplane)):
+                if not p.alive():
+                    raise HostError(f"{p.name} has ended:\n{p.tail()}")
+            if done():
+                return
+            time.sleep(0.02)
+        raise HostError(f"waited {seconds:g} s for {what}; the router said last:\n{self.dataplane.tail()}")
+
+    def call(self, program: str, method: str, path: str) -> dict:
+        c = _Connection(self.dir / f"run/{program}.sock")
+        try:
+            c.request(method, path, headers={"Content-Length": "0"} if method == "POST" else {})
+            answer = c.getresponse()
+            body = answer.read()
+        except OSError as e:
+            raise HostError(f"{program} does not answer {path}: {e}") from e
+        finally:
+            c.close()
+        if answer.status != 200:
+            raise HostError(f"{program} answers {path} with {answer.status}: {body[:500].decode(errors='replace')}")
+        return json.loads(body)
+
+    def generation(self) -> int:
+        return self.call("dataplane", "GET", "/v1/status")["generation"]
+
+    def snapshot(self) -> Snapshot:
+        stats = self.call("dataplane", "GET", "/v1/stats")
+        drops = self.call("dataplane", "GET", "/v1/drops")
+        return Snapshot(sum(w["long_gaps"] for w in stats["workers"]),
+                        sum(w["long_gap_ns"] for w in stats["workers"]) // 1000,
+                        stats["accounting"]["difference"],
+                        {d["reason"]: d["packets"] for d in drops["drops"]})
+
+
+def _global(prefixes: list[frames.Prefix]) -> list[frames.Prefix]:
+    return [p for p in prefixes if p[0] >> 125 == 1]
+
+
+class Swapper(threading.Thread):
+    """Calls swap() again and again until stop(), which returns how often it was done, or raises what went wrong."""
+
+    def __init__(self, swap: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self.swap, self.count, self.error = swap, 0, None
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self.ending.is_set():
+                self.swap()
+                self.count += 1
+        except Exception as e:  # noqa: BLE001  (whatever it is, the main thread has to hear it)
+            self.error = e
+
+    def stop(self) -> int:
+        self.ending.set()
+        self.join(ADOPT_S)
+        if self.error:
+            raise self.error
+        return self.count

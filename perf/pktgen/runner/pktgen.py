@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A profile inside Pktgen-DPDK: a terminal for it (it ends without one), its result file followed while it runs."""
+import json
+import os
+import pty
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from harness.host import Host, HostError, Proc, cpu_worker
+
+from runner.fallback import lua_env
+from runner.site import Site
+
+SILENCE_S = 120
+PCI = re.compile(r"^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]$", re.I)
+MEMORY_MB = 768
+
+
+class Terminal(Proc):
+    """A process with a terminal of 132 × 60; what it writes there goes to the log."""
+
+    def __init__(self, argv: Sequence[str], log: Path, env: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        out = log.with_suffix(".screen")
+        super().__init__(["/bin/sh", "-c", 'exec "$@" <"$0" >"$0" 2>"$0"', os.ttyname(slave), *argv], log,
+                         {"TERM": "xterm", "COLUMNS": "132", "LINES": "60", **env})
+        self.name = Path(argv[0]).name
+        self.slave = slave
+        self.log = out
+        out.touch()
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self) -> None:
+        with open(self.log, "ab", buffering=0) as f:
+            while True:
+                try:
+                    data = os.read(self.master, 65536)
+                except OSError:
+                    return
+                f.write(data)
+
+    def tail(self, n: int = 12) -> str:
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", text)
+        return "\n".join(f"    {line.strip()}" for line in text.splitlines()[-4 * n:] if line.strip())
+
+    def stop(self, *args: object, **kwargs: object) -> int:
+        code = super().stop(*args, **kwargs)
+        for fd in (self.master, self.slave):
+            os.close(fd)
+        return code
+
+
+def program() -> str | None:
+    return shutil.which("pktgen")
+
+
+class Pktgen:
+    def __init__(self, root: Path, host: Host, site: Site, env: dict[str, str], huge: bool) -> None:
+        self.host, self.site, self.huge = host, site, huge
+        self.results = host.tmp / "results.jsonl"
+        self.env = lua_env(root, "pktgen", env)
+        self.capture = env.get("DWCP_PKTGEN_CAPTURE")
+        self._ports()
+
+    def _ports(self) -> None:
+        """DPDK numbers PCI devices first, by address, then the others as they are named."""
+        devices = list(dict.fromkeys(d for _, d in self.site.devices()))
+        ranked = sorted((d for d in devices if PCI.match(d)), key=str.lower) + [d for d in devices if not PCI.match(d)]
+        sides = [str(ranked.index(d)) for _, d in self.site.devices()]
+        self.devices = ranked
+        self.env |= {"DWCP_PKTGEN_TX_PORT": sides[0], "DWCP_PKTGEN_RX_PORT": sides[1], "DWCP_PKTGEN_MAC": self.site.mac,
+                     "DWCP_PKTGEN_RESULTS": str(self.results), "DWCP_PKTGEN_QUIT": "1"}
+
+    def _argv(self, profile: Path) -> list[str]:
+        allowed = sorted(os.sched_getaffinity(0))
+        cpus = [c for c in allowed if not self.site.lab or c != cpu_worker()]
+        lcores = ",".join(f"{i}@{cpus[i % len(cpus)]}" for i in range(len(self.devices) + 1))
+        eal = [f"--lcores={lcores}", "--in-memory", f"--file-prefix=dwcp-pktgen-{os.getpid()}", "-m", str(MEMORY_MB)]
+        eal += [] if self.huge else ["--no-huge"]
+        eal += [] if any(PCI.match(d) for d in self.devices) else ["--no-pci"]
+        for device in self.devices:
+            eal += ["-a", device] if PCI.match(device) else [f"--vdev={device}"]
+        matrix = ",".join(f"{i + 1}.{i}" for i in range(len(self.devices)))
+        capture = ["-s", f"{self.env['DWCP_PKTGEN_TX_PORT']}:{self.capture}"] if self.capture else []
+        return [program(), *eal, "--", "-P", "-m", matrix, *capture, "-f", str(profile)]
+
+    def _lines(self, p: Terminal) -> Iterator[dict]:
+        """As they are written, until the program has ended."""
+        heard = time.monotonic()
+        with open(self.results, encoding="utf-8") as f:
+            part = ""
+            while True:
+                alive = p.alive()
+                part += f.read()
+                *whole, part = part.split("\n")
+                for line in whole:
+                    heard = time.monotonic()
+                    yield json.loads(line)
+                if not alive:
+                    return
+                if time.monotonic() > heard + SILENCE_S:
+                    raise HostError(f"pktgen wrote no result for {SILENCE_S} s:\n{p.tail()}")
+                time.sleep(0.02)
+
+    def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:
+        self.results.write_text("")
+        p = Terminal(self._argv(profile), self.host.tmp / "pktgen.log", self.env)
+        self.host.procs.append(p)
+        ended = False
+        try:
+            for o in self._lines(p):
+                if o["event"] == "offer":
+                    self.site.begin(o.get("during"))
+                elif o["event"] in ("result", "trial") and self.site.under_way:
+                    o |= self.site.finish(o["offered_pps"])
+                ended = ended or o["event"] in ("end", "error")
+                line_cb(o)
+        finally:
+            self.site.abort()
+            if not ended:
+                tail = p.tail()
+            self.host.stop(p)
+        if not ended:
+            raise HostError(f"pktgen ended before {profile.name} did:\n{tail}")
