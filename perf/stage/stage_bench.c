@@ -288,5 +288,5 @@ int main(int argc, char **argv)
 				"       stage_bench --count [--slow STAGE:PERCENT]\n");
 		return 2;
 	}
-	return o.count ? count_run(o.slow, o.slow_percent) : measure(&o);
+	return o.count ? count_run(o.cpu, o.slow, o.slow_percent) : measure(&o);
 }

@@ -113,6 +113,6 @@ void batch_path(struct batch *b, batch_probe *probe, void *ctx);
 /* ---- stage_count.c ------------------------------------------------------------------------------------------- */
 
 /** count_run() - the fixed workload of perf/gate, under callgrind. Return: exit code. */
-int count_run(enum stage_subject slow, u32 slow_percent);
+int count_run(u32 cpu, enum stage_subject slow, u32 slow_percent);
 
 void stage_die(const char *what, int err) __attribute__((noreturn));

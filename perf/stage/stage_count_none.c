@@ -4,7 +4,7 @@
 
 #include "stage_bench.h"
 
-int count_run(enum stage_subject slow, u32 slow_percent)
+int count_run(u32 cpu, enum stage_subject slow, u32 slow_percent)
 {
 	fprintf(stderr, "stage_bench: built without valgrind/callgrind.h, so it can't count\n");
 	return 77;
