@@ -203,12 +203,20 @@ static int prefix_cmp(const struct fib_prefix *a, const struct fib_prefix *b)
 	return (int)a->len - (int)b->len;
 }
 
-bool rib_order_holds(const struct route_cfg *routes, u64 n)
+void rib_order_look(const struct route_cfg *routes, u64 n, struct rib_list_shape *ret)
 {
-	for (u64 i = 1; i < n; i++)
-		if (prefix_cmp(&routes[i - 1].prefix, &routes[i].prefix) > 0)
-			return false;
-	return true;
+	struct rib_list_shape s = {.ordered = true, .strict = true};
+
+	for (u64 i = 0; i < n; i++) {
+		const struct fib_prefix *p = &routes[i].prefix;
+		int order = i ? prefix_cmp(&routes[i - 1].prefix, p) : -1;
+
+		s.n4 += p->family == FIB_IP4;
+		s.n6 += p->family == FIB_IP6;
+		s.ordered = s.ordered && order <= 0;
+		s.strict = s.strict && order < 0;
+	}
+	*ret = s;
 }
 
 static u32 change_vrf(const void *arg, u32 i)
@@ -333,19 +341,43 @@ int rib_order_sort(struct route_table *t)
 	return 0;
 }
 
+int rib_order_compare(const struct route_table *t, const struct route_entry *e,
+		      const struct route_key *k)
+{
+	if (e->vrf != k->vrf)
+		return e->vrf < k->vrf ? -1 : 1;
+	for (u32 w = 0; w < t->words; w++)
+		if (e->addr[w] != k->addr[w])
+			return e->addr[w] < k->addr[w] ? -1 : 1;
+	return (int)e->len - (int)k->len;
+}
+
+int rib_order_begin(struct route_table *t)
+{
+	int err = rib_order_sort(t);
+
+	t->resort = t->resort || !err;
+	return err;
+}
+
+void rib_order_end(struct route_table *t, u32 *sorted, u32 n)
+{
+	free(t->sorted);
+	t->sorted = sorted;
+	t->n_sorted = n;
+	t->n_added = 0;
+	t->resort = false;
+	t->gone = false;
+}
+
 u32 rib_order_seek(const struct route_table *t, const struct route_key *k)
 {
 	u32 lo = 0, hi = t->n_sorted;
-	u64 room[(sizeof(struct route_entry) + sizeof(k->addr) + 7) / 8] = {0};
-	struct route_entry *key = (struct route_entry *)room;
 
-	memcpy(key->addr, k->addr, sizeof(k->addr));
-	key->vrf = k->vrf;
-	key->len = k->len;
 	while (lo < hi) {
 		u32 mid = lo + (hi - lo) / 2;
 
-		if (order_cmp(t, route_at(t, t->sorted[mid]), key) < 0)
+		if (rib_order_compare(t, route_at(t, t->sorted[mid]), k) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;

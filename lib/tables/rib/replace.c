@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replace.c - replacing everything that one source says by a list, changing only what differs.
+ * replace.c - replacing everything that one source says by a list, changing only what differs. A long list in address
+ * order goes to merge.c; here each route is looked up.
  *
  * What a replace has seen carries the phase of its source, one bit that turns over with each replace, so that nothing
  * has to be cleared before or after. Changes of a list that isn't in address order are kept back and made in that
@@ -241,25 +242,37 @@ static bool replace_complete(const struct replace *x)
 	return x->seen == x->r->counts[x->source][0] + x->r->counts[x->source][1];
 }
 
-static int replace_reserve(struct rib *r, const struct route_cfg *routes, u64 n)
+static int replace_reserve(struct rib *r, const struct rib_list_shape *shape)
 {
-	u64 n4 = 0;
-	int err;
+	int err = route_table_reserve(&r->t4, shape->n4);
 
-	for (u64 i = 0; i < n; i++)
-		n4 += routes[i].prefix.family == FIB_IP4;
-	err = route_table_reserve(&r->t4, n4);
-	return err ? err : route_table_reserve(&r->t6, n - n4);
+	return err ? err : route_table_reserve(&r->t6, shape->n6);
+}
+
+/* A merge walks the whole table: for a list in order that is, or was, a good part of it. */
+static bool merge_pays(const struct rib *r, u8 source, u64 n, const struct rib_list_shape *shape)
+{
+	u64 had = r->counts[source][0] + r->counts[source][1];
+
+	return shape->strict && shape->n4 + shape->n6 == n &&
+	       8 * DWCP_MAX(n, had) >= (u64)r->t4.used + r->t6.used;
 }
 
 static int replace_run(struct replace *x, const struct route_cfg *routes, u64 n)
 {
 	struct rib *r = x->r;
-	int err = replace_reserve(r, routes, n), later;
+	struct rib_list_shape shape;
+	int err, later;
 
+	if (!n && !r->counts[x->source][0] && !r->counts[x->source][1])
+		return 0;
+	rib_order_look(routes, n, &shape);
+	err = replace_reserve(r, &shape);
 	if (err)
 		return err;
-	x->defer = !rib_order_holds(routes, n);
+	if (merge_pays(r, x->source, n, &shape))
+		return rib_source_merge(r, x->source, routes, shape.n4, shape.n6, &x->rejected);
+	x->defer = !shape.ordered;
 	r->phase[x->source] = !r->phase[x->source];
 	err = list_put(x, routes, n);
 	later = changes_apply(x);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rib_private.h - the parts of a rib, and who may call whom: rib.c and source.c (routes of sources) stand on route.c
+ * rib_private.h - the parts of a rib, and who may call whom: rib.c, replace.c, merge.c and source.c (routes of sources) stand on route.c
  * (prefix → chain) and nexthop.c (path sets); nexthop.c stands on group.c (buckets), id.c (ids) and adjacency.c (ports,
  * neighbours); publish.c reads what they leave in the arrays. One thread; nothing here is shared.
  */
@@ -106,7 +106,22 @@ int rib_order_sort(struct route_table *t);
 /* First position in t->sorted whose key is not below @k. */
 u32 rib_order_seek(const struct route_table *t, const struct route_key *k);
 void rib_order_fini(struct route_table *t);
-bool rib_order_holds(const struct route_cfg *routes, u64 n);
+
+/* What a list of routes is like. */
+struct rib_list_shape {
+	u64 n4, n6;   /* of each family; others are neither */
+	bool ordered; /* by address */
+	bool strict;  /* and no prefix twice */
+};
+
+void rib_order_look(const struct route_cfg *routes, u64 n, struct rib_list_shape *ret);
+/* <0, 0, >0: where the entry stands to the key. */
+int rib_order_compare(const struct route_table *t, const struct route_entry *e,
+		      const struct route_key *k);
+/* A walk that makes a new list: entries that come are not noted, and a walk that isn't ended leaves no order. */
+int rib_order_begin(struct route_table *t);
+/* @sorted: taken, [n] live entries. */
+void rib_order_end(struct route_table *t, u32 *sorted, u32 n);
 
 /* One entry to be put: see replace.c. */
 struct route_change {
@@ -317,12 +332,21 @@ dwcp_inline const struct route_table *rib_table_const(const struct rib *r, u8 fa
 /* publish.c */
 void rib_publish_fini(struct rib *r);
 
-/* source.c: one source's entry of one prefix. put takes over one reference to @nh on success. */
+/*
+ * source.c: one source's entry of one prefix. put, new (a prefix that isn't in the table) and change (one that stands
+ * at @i) take over one reference to @nh on success.
+ */
 int rib_entry_put(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh);
+int rib_entry_new(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh,
+		  u32 *ret_i);
+int rib_entry_change(struct rib *r, u8 source, const struct route_key *k, u32 i, u32 nh);
 int rib_entry_del(struct rib *r, struct route_table *t, u32 i, u8 source);
 u32 *rib_entry_find(struct rib *r, struct route_entry *e, u8 source, u8 **ret_flags);
 /* replace.c: as rib_source_replace(), of prefixes that appear twice the first stays. */
 int rib_source_replace_first(struct rib *r, u8 source, const struct route_cfg *routes, u64 n);
+/* merge.c: as rib_source_replace(), of @n4 IPv4 routes and @n6 IPv6 ones, in strict order, with room reserved. */
+int rib_source_merge(struct rib *r, u8 source, const struct route_cfg *routes, u64 n4, u64 n6,
+		     u64 *ret_rejected);
 
 dwcp_inline u64 rib_mix(u64 x)
 {

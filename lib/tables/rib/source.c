@@ -32,7 +32,7 @@ static u8 source_flags(const struct rib *r, u8 source)
 	return source | (r->phase[source] ? ROUTE_PHASE : 0);
 }
 
-static int entry_new(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh)
+int rib_entry_new(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh, u32 *ret_i)
 {
 	struct route_table *t = rib_table(r, k->family);
 	u32 i = route_table_add(t, k, hash);
@@ -45,11 +45,13 @@ static int entry_new(struct rib *r, u8 source, const struct route_key *k, u64 ha
 	e->nh = nh;
 	e->flags = source_flags(r, source);
 	err = fib_set(r, k, nh);
-	if (err)
+	if (err) {
 		route_table_del(t, i);
-	else
-		count_add(r, source, k->family, 1);
-	return err;
+		return err;
+	}
+	count_add(r, source, k->family, 1);
+	*ret_i = i;
+	return 0;
 }
 
 /* A better source than the best so far: its entry goes in front. */
@@ -134,20 +136,24 @@ u32 *rib_entry_find(struct rib *r, struct route_entry *e, u8 source, u8 **ret_fl
 	return NULL;
 }
 
-int rib_entry_put(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh)
+int rib_entry_change(struct rib *r, u8 source, const struct route_key *k, u32 i, u32 nh)
 {
-	struct route_table *t = rib_table(r, k->family);
-	u32 i = route_table_find(t, k, hash);
-	struct route_entry *e = route_at(t, i);
-	u8 best = i ? e->flags & ROUTE_SOURCE : 0;
+	struct route_entry *e = route_at(rib_table(r, k->family), i);
+	u8 best = e->flags & ROUTE_SOURCE;
 
-	if (!i)
-		return entry_new(r, source, k, hash, nh);
 	if (source < best)
 		return entry_push(r, source, k, e, nh);
 	if (source == best)
 		return entry_replace(r, k, e, nh);
 	return more_put(r, source, k, e, nh);
+}
+
+int rib_entry_put(struct rib *r, u8 source, const struct route_key *k, u64 hash, u32 nh)
+{
+	u32 i = route_table_find(rib_table(r, k->family), k, hash);
+
+	return i ? rib_entry_change(r, source, k, i, nh)
+		 : rib_entry_new(r, source, k, hash, nh, &i);
 }
 
 static int best_del(struct rib *r, struct route_table *t, u32 i)

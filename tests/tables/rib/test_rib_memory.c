@@ -57,7 +57,7 @@ static const char *const *const ports[] = {addresses};
 
 struct story {
 	struct dwcp_config *c;
-	struct route_cfg routes[N_ROUTES], backwards[N_ROUTES];
+	struct route_cfg routes[N_ROUTES], backwards[N_ROUTES], ordered[N_ROUTES];
 	struct path_cfg paths[N_ROUTES + 4];
 	u32 ids[N_ROUTES];
 	u64 n_slots;
@@ -90,6 +90,8 @@ static void story_init(struct story *s)
 						       .family = FIB_IP6,
 						       .len = 64};
 		s->routes[i] = r;
+		/* of four routes the first three are IPv4 */
+		s->ordered[i % 4 == 3 ? N_ROUTES - N_ROUTES / 4 + i / 4 : i - i / 4] = r;
 		s->backwards[N_ROUTES - 1 - i] = r;
 	}
 }
@@ -114,6 +116,12 @@ static int story_tell(const struct story *s, struct rib *r)
 	err = err ? err : rib_source_replace(r, RIB_API, s->backwards, N_ROUTES, NULL);
 	err = err ? err : rib_each(r, NULL, each_count, &n);
 	err = err ? err : rib_source_replace(r, RIB_FILE, s->backwards, N_ROUTES, NULL);
+	err = err ? err : rib_source_replace(r, RIB_KERNEL, s->ordered, N_ROUTES, NULL);
+	err = err ? err
+		  : rib_source_replace(r, RIB_KERNEL, s->ordered + N_ROUTES / 3, N_ROUTES / 2,
+				       NULL);
+	err = err ? err : rib_each(r, NULL, each_count, &n);
+	err = err ? err : rib_source_replace(r, RIB_KERNEL, NULL, 0, NULL);
 	err = err ? err : rib_route_set(r, RIB_STATIC, &s->routes[0]);
 	err = err ? err : rib_renumber(r, 1);
 	err = err ? err : rib_source_replace(r, RIB_API, NULL, 0, NULL);

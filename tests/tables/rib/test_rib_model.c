@@ -42,8 +42,9 @@ struct model {
 	struct fixture f;
 	struct mroute routes[MAX_ROUTES];
 	u32 n;
-	struct dwcp_config *c; /* as last configured */
-	int name[N_NAMES];     /* of the i-th port */
+	struct dwcp_config *c;	  /* as last configured */
+	int name[N_NAMES];	  /* of the i-th port */
+	struct fib_prefix walked; /* last in the walk */
 };
 
 static const char *const address_pool[] = {
@@ -292,6 +293,25 @@ static void address_check(struct model *m, u32 vrf, u8 family, const struct fib_
 	assert_int_equal(nexthop_by_id(m->f.g, told.nexthop_id), slot);
 }
 
+static int prefix_cmp(const struct fib_prefix *p, const struct fib_prefix *q)
+{
+	if (p->family != q->family)
+		return p->family < q->family ? -1 : 1;
+	if (p->vrf != q->vrf)
+		return p->vrf < q->vrf ? -1 : 1;
+	if (p->addr.hi != q->addr.hi)
+		return p->addr.hi < q->addr.hi ? -1 : 1;
+	if (p->addr.lo != q->addr.lo)
+		return p->addr.lo < q->addr.lo ? -1 : 1;
+	return (int)p->len - (int)q->len;
+}
+
+static int order_cmp(const void *a, const void *b)
+{
+	return prefix_cmp(&((const struct route_cfg *)a)->prefix,
+			  &((const struct route_cfg *)b)->prefix);
+}
+
 static int each_check(void *arg, const struct rib_route *route)
 {
 	struct model *m = arg;
@@ -303,6 +323,8 @@ static int each_check(void *arg, const struct rib_route *route)
 			best = &m->routes[i];
 	assert_non_null(best);
 	assert_int_equal(route->source, best->source);
+	assert_true(prefix_cmp(&m->walked, &route->prefix) < 0);
+	m->walked = route->prefix;
 	m->f.number += 1ull << 32; /* counts in the upper half */
 	return 0;
 }
@@ -538,22 +560,6 @@ static void route_del(struct model *m)
 		*have = m->routes[--m->n];
 }
 
-static int order_cmp(const void *a, const void *b)
-{
-	const struct fib_prefix *p = &((const struct route_cfg *)a)->prefix;
-	const struct fib_prefix *q = &((const struct route_cfg *)b)->prefix;
-
-	if (p->family != q->family)
-		return p->family < q->family ? -1 : 1;
-	if (p->vrf != q->vrf)
-		return p->vrf < q->vrf ? -1 : 1;
-	if (p->addr.hi != q->addr.hi)
-		return p->addr.hi < q->addr.hi ? -1 : 1;
-	if (p->addr.lo != q->addr.lo)
-		return p->addr.lo < q->addr.lo ? -1 : 1;
-	return (int)p->len - (int)q->len;
-}
-
 static void source_replace(struct model *m)
 {
 	enum { LIST = 80 };
@@ -562,6 +568,7 @@ static void source_replace(struct model *m)
 	struct route_cfg cfg[LIST];
 	u8 source = source_random(m);
 	u32 n = one_of(m, 5) ? one_of(m, LIST) : 0, kept = 0;
+	bool unique = one_of(m, 2), twice;
 	u64 rejected, want = 0;
 
 	/* Some of what is there, some new, some twice. */
@@ -570,15 +577,30 @@ static void source_replace(struct model *m)
 			list[kept++] = m->routes[i];
 	for (u32 i = kept; i < n; i++) {
 		list[i] = route_random(m, source);
-		if (i && !one_of(m, 6))
+		if (i && !unique && !one_of(m, 6))
 			list[i].prefix = list[one_of(m, i)].prefix;
+		twice = false;
+		for (u32 k = 0; k < i; k++)
+			twice = twice || prefix_same(&list[i].prefix, &list[k].prefix);
+		if (unique && twice)
+			n = i--;
 	}
 	for (u32 i = 0; i < n; i++)
 		cfg[i] = route_cfg_of(m, &list[i], paths[i]);
+	/* Some share their paths, as those of a route file do. */
+	for (u32 i = 1; i < n; i++)
+		if (list[i].prefix.family == list[i - 1].prefix.family && !one_of(m, 4)) {
+			struct fib_prefix prefix = list[i].prefix;
+
+			list[i] = list[i - 1];
+			list[i].prefix = prefix;
+			cfg[i] = cfg[i - 1];
+			cfg[i].prefix = prefix;
+		}
 	/* A path kept from before may name a port that isn't there now: by the gateway, then, as it was told. */
 	for (u32 i = 0; i < n; i++)
 		for (u32 k = 0; k < list[i].n_paths; k++)
-			if (paths[i][k].port_idx == PATH_AUTO)
+			if (cfg[i].paths[k].port_idx == PATH_AUTO)
 				list[i].paths[k].name = -1;
 	model_clear(m, source);
 	for (u32 i = 0; i < n; i++)
@@ -587,9 +609,8 @@ static void source_replace(struct model *m)
 		else
 			want++;
 	/* In order, where no prefix is there twice, so that the sort doesn't change which is last. */
-	if (!one_of(m, 2)) {
-		bool twice = false;
-
+	if (one_of(m, 3)) {
+		twice = false;
 		for (u32 i = 0; i < n; i++)
 			for (u32 k = 0; k < i; k++)
 				twice = twice || prefix_same(&cfg[i].prefix, &cfg[k].prefix);
@@ -615,6 +636,7 @@ static void publish_and_check(struct model *m)
 		address_check(m, m->routes[i].prefix.vrf, m->routes[i].prefix.family,
 			      &m->routes[i].prefix.addr);
 	counted = m->f.number;
+	m->walked = (struct fib_prefix){0};
 	assert_int_equal(rib_each(m->f.r, NULL, each_check, m), 0);
 	assert_int_equal((m->f.number - counted) >> 32, distinct(m));
 	assert_int_equal(rib_count(m->f.r, FIB_IP4) + rib_count(m->f.r, FIB_IP6), distinct(m));
