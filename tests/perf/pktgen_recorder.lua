@@ -8,11 +8,13 @@
 -- passes in sleep, delay and pause only), once a second as in Pktgen, and a router behind the port that takes so many
 -- packets a second and loses the rest.
 --
--- Environment: RECORDER_LOG (calls, one a line), RECORDER_CAPACITY_PPS (default 2,000,000), RECORDER_PORTS (2).
+-- Environment: RECORDER_LOG (calls, one a line), RECORDER_CAPACITY_PPS (default 2,000,000), RECORDER_PORTS (2),
+-- RECORDER_CAPTURE_MAX (the longest frame of the capture that it pretends to have, 1518).
 local LINK_MBPS, SINGLE_DEFAULT, MBUFS_NOTE = 100000, 64, "recorder of Pktgen's Lua API; this is not Pktgen"
 local WIRE = 20
 
 local capacity_pps = tonumber(os.getenv("RECORDER_CAPACITY_PPS") or "2000000")
+local capture_max = tonumber(os.getenv("RECORDER_CAPTURE_MAX") or "1518")
 local n_ports = tonumber(os.getenv("RECORDER_PORTS") or "2")
 local log = io.open(os.getenv("RECORDER_LOG") or "/dev/null", "a")
 log:write("# ", MBUFS_NOTE, "\n")
@@ -131,9 +133,10 @@ local function each(ports, f)
     end
 end
 
--- Packets a second as Pktgen turns a percentage into them: by the single packet's size, or the sequence's mean.
+-- Packets a second as Pktgen turns a percentage into them: by the single packet's size, the sequence's mean, or the
+-- longest frame of a capture.
 local function pps(p)
-    local bytes = p.size
+    local bytes = p.pcap and capture_max or p.size
     if p.seq > 0 then
         bytes = 0
         for i = 0, p.seq - 1 do
@@ -244,6 +247,7 @@ local EFFECTS = {
             p.range = state == "on"
         end)
     end,
+    pcap = function(ports, state) each(ports, function(p) p.pcap = state == "on" end) end,
     seqTable = function(n, ports, t)
         for _, k in ipairs({ "eth_dst_addr", "ip_dst_addr", "ip_src_addr", "sport", "dport", "ethType", "ipProto",
             "pktSize" }) do

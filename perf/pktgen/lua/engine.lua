@@ -39,6 +39,7 @@ local function offer(backend, p, case, rate, seconds)
         error(string.format("%s: nothing was sent", case.name), 0)
     end
     figures.lost_ppm = figures.lost * 1e6 / figures.sent
+    figures.delivered = figures.received / figures.sent
     return figures
 end
 
@@ -54,16 +55,17 @@ local function trial(backend, p, case, rate, seconds)
     return loss_ppm(figures) <= case.load.search.loss_ppm, figures
 end
 
--- Confirmed for longer at the rate found; 3 % less each time that this does not hold.
+-- Held for longer at the rate found; each time that something is lost, less: by 3 %, 6 %, 12 % … of it.
 local function confirm(backend, p, case, rate)
-    for _ = 1, 10 do
+    for n = 0, 5 do
         local ok, figures = trial(backend, p, case, rate, case.load.search.confirm_seconds)
         if ok then
             return figures
         end
-        rate = math.floor(rate * 0.97)
+        rate = math.floor(rate * (1 - 0.03 * 2 ^ n))
     end
-    return nil
+    error(string.format("%s: loses at every rate that was tried, the last was near %d packets a second", case.name,
+        rate), 0)
 end
 
 -- The highest rate without loss (RFC 2544, 26.1, halving the interval).
@@ -74,7 +76,7 @@ local function search(backend, p, case)
         high = math.floor(offer(backend, p, case, nil, how.seconds).received_pps * 1.1)
     end
     local low, trials = 0, 0
-    while high - low > how.resolution * high do
+    while high - low > how.resolution * high and trials < 40 do
         local rate = math.floor((low + high) / 2)
         if trial(backend, p, case, rate, how.seconds) then
             low = rate
@@ -82,14 +84,8 @@ local function search(backend, p, case)
             high = rate
         end
         trials = trials + 1
-        if trials > 40 then
-            break
-        end
     end
-    local figures = low > 0 and confirm(backend, p, case, low) or nil
-    if not figures then
-        error(string.format("%s: loses at every rate that was tried, down to %d packets a second", case.name, high), 0)
-    end
+    local figures = confirm(backend, p, case, math.max(1, low))
     figures.lossfree_pps, figures.trials = figures.offered_pps, trials
     result(backend, "result", p, case, figures)
 end

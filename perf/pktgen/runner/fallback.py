@@ -41,8 +41,8 @@ class Fallback:
     def _where(self) -> Sequence[str]:
         lab = self.site.lab
         if lab:
-            return ["--in", str(lab.socket("in")), "--out", str(lab.socket("out")), "--destinations",
-                    str(lab.destinations)]
+            own = [] if self.traffic.get("capture") else ["--destinations", str(lab.destinations)]
+            return ["--in", str(lab.socket("in")), "--out", str(lab.socket("out")), *own]
         nics = self.site.nics
         return ["--tx-dev", nics.tx, *([] if nics.rx == nics.tx else ["--rx-dev", nics.rx])]
 
@@ -51,11 +51,11 @@ class Fallback:
         if self.generator and t == self.traffic:
             return self.generator
         self.stop()
+        self.traffic = t
         argv = [str(self.program), *self._where(), "--router-mac", self.site.mac, *self._pattern(t),
                 "--sources", str(t["sources"]), "--flows", str(t["flows"]), "--cpu", str(cpu_other()), "--ring", "12"]
-        self.generator = Talker(argv, self.host.tmp / "traffic_gen.log")
+        self.generator = Talker(argv, self.host.tmp / "traffic_gen.log", hurry=True)
         self.host.procs.append(self.generator)
-        self.traffic = t
         return self.generator
 
     def stop(self) -> None:

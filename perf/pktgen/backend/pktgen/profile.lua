@@ -127,6 +127,7 @@ local function mix_prepare(t)
         end
     end
     pktgen.set(tx, "seqCnt", n)
+    t.sources, t.flows = n, n
 end
 
 -- Mean bytes of a frame as Pktgen's rate counts them.
