@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adjacency.h"
 #include "adopt.h"
 #include "log.h"
 #include "store.h"
@@ -32,6 +33,13 @@ struct adopt {
 	adopt_done_fn done;
 	void *done_arg;
 };
+
+/* No worker holds it any more. NULL is fine. */
+static void adopt_generation_close(struct generation *g)
+{
+	adjacency_detach(g);
+	generation_close(g);
+}
 
 static void adopt_finish(struct adopt *a)
 {
@@ -117,7 +125,7 @@ static void adopt_timer(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(a->timer, &tv);
 		return;
 	}
-	generation_close(a->retired);
+	adopt_generation_close(a->retired);
 	a->retired = NULL;
 	segment_set_drop_staged(a->set);
 	adopt_publish_stats(a);
@@ -170,6 +178,11 @@ void adopt_publish(struct dataplane *dp, int fd, u64 generation, u64 event_ns, u
 		generation_close(g);
 		err = -EINVAL;
 	}
+	if (!err) {
+		err = adjacency_attach(dp, g);
+		if (err)
+			generation_close(g);
+	}
 	if (err) {
 		adopt_refuse(a, reason[0] ? reason : strerror(-err));
 		return;
@@ -195,9 +208,16 @@ static void adopt_restore_refused(struct adopt *a, const char *from, const char 
 	adopt_note_refusal(a->dp, "restore", reason);
 }
 
-static void adopt_restored(struct adopt *a, struct generation *g, const char *from)
+static int adopt_restored(struct adopt *a, struct generation *g, const char *from)
 {
 	a->current = g;
+	if (adjacency_attach(a->dp, g)) {
+		/* as without tables: nothing is forwarded, and it is said */
+		adopt_restore_refused(a, from, "out of memory", NO_TABLE_EFFECT);
+		generation_close(g);
+		a->current = NULL;
+		return -ENOMEM;
+	}
 	a->dp->gen = g; /* no worker runs yet */
 	a->answered = true;
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, adopt_huge_segments(g));
@@ -208,6 +228,7 @@ static void adopt_restored(struct adopt *a, struct generation *g, const char *fr
 	adopt_publish_stats(a);
 	log_event("tables.restored generation=%lu from=%s age_s=%lu segments=%u", g->number, from,
 		  (clock_unix_ns() - g->manifest->created_unix_ns) / 1000000000u, g->n_segments);
+	return 0;
 }
 
 int adopt_restore(struct dataplane *dp)
@@ -220,9 +241,10 @@ int adopt_restore(struct dataplane *dp)
 	int err = store_fds_load(dp->store, a->set, &limits, &g, reason);
 
 	if (err == 0) {
-		adopt_restored(a, g, "fd_store");
-		store_adopted(dp->store, g, false);
-		return 0;
+		err = adopt_restored(a, g, "fd_store");
+		if (err == 0)
+			store_adopted(dp->store, g, false);
+		return err;
 	}
 	if (err != -ENOENT)
 		adopt_restore_refused(a, "fd_store", reason, "trying the file");
@@ -230,9 +252,10 @@ int adopt_restore(struct dataplane *dp)
 	err = generation_load(a->set, store_path(dp->store), &limits, &g, reason);
 	segment_set_drop_staged(a->set);
 	if (err == 0) {
-		adopt_restored(a, g, "disk");
-		store_adopted(dp->store, g, true);
-		return 0;
+		err = adopt_restored(a, g, "disk");
+		if (err == 0)
+			store_adopted(dp->store, g, true);
+		return err;
 	}
 	if (err == -ENOENT || err == -ENOTDIR)
 		log_event("tables.restore from=%s state=none effect='" NO_TABLE_EFFECT "'",
@@ -279,8 +302,8 @@ void adopt_close(struct dataplane *dp)
 	if (a->timer)
 		event_free(a->timer);
 	dp->gen = NULL;
-	generation_close(a->retired);
-	generation_close(a->current);
+	adopt_generation_close(a->retired);
+	adopt_generation_close(a->current);
 	segment_set_free(a->set);
 	free(a);
 	dp->adopt = NULL;

@@ -48,6 +48,7 @@ struct rx_queue {
 /* A packet's way out, while a burst collects packets of the same port. */
 struct tx_stage {
 	u16 n;
+	u64 bytes;
 	struct rte_mbuf *mbuf[BURST_MAX];
 };
 

@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 
 #include <dwcp/endian.h>
+#include <dwcp/util/parse_inline.h>
 
 #include "dataplane.h"
 
@@ -69,15 +70,16 @@ static u64 worker_clock_ns(const struct worker *w, u64 tsc)
 }
 
 /* Which next hop, and for whom: network order, IPv4 in the first four bytes. */
-static void unresolved_event(const struct burst *b, u32 i, struct dwcp_event *e)
+static void unresolved_event(struct burst *b, u32 i, struct dwcp_event *e)
 {
-	const struct pkt *p = &b->pkt[i];
+	const struct dwcp_nexthop *nh = &b->gen->nexthop[b->slot[i]];
+	const struct pkt *p = burst_pkt(b, i);
 
 	e->type = DWCP_EVENT_UNRESOLVED;
-	e->a = (u32)(b->nexthop[i] - b->gen->nexthop);
-	e->b = b->nexthop[i]->id;
+	e->a = b->slot[i];
+	e->b = nh->id;
 	e->family = p->flags & PKT_IP4 ? FIB_IP4 : FIB_IP6;
-	e->port = b->nexthop[i]->port;
+	e->port = nh->port;
 	if (e->family == FIB_IP4) {
 		be32_store(e->data, (u32)p->dst.lo);
 		return;
@@ -129,10 +131,51 @@ void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum dro
 	rte_pktmbuf_free_bulk(mbufs, n);
 }
 
+void burst_pkt_fill(struct burst *b, u32 i)
+{
+	const u8 *ip = b->frame[i] + ETH_HDR_BYTES, *l4 = ip + IP4_HDR_BYTES;
+	u32 word = b->col.ttl_word[i];
+
+	b->pkt[i] = (struct pkt){
+		.dst.lo = b->col.dst4[i],
+		.src.lo = b->col.src4[i],
+		.flags = PKT_IP4 | PKT_L4 | (ip[6] & PKT_DONT_FRAGMENT),
+		.l3_offset = ETH_HDR_BYTES,
+		.l4_offset = ETH_HDR_BYTES + IP4_HDR_BYTES,
+		.src_port = be16_load(l4),
+		.dst_port = be16_load(l4 + 2),
+		.protocol = (u8)(word >> 8),
+		.ttl = (u8)(word + 1),
+		.dscp_ecn = ip[1],
+		.tcp_flags = (u8)(word >> 8) == IP_PROTO_TCP ? l4[13] : 0,
+		.ip_len = be16_load(ip + 2),
+	};
+}
+
+/* What is known of packet @from goes to place @to. */
+dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
+{
+	b->mbuf[to] = b->mbuf[from];
+	b->frame[to] = b->frame[from];
+	b->seg_len[to] = b->seg_len[from];
+	b->frame_len[to] = b->frame_len[from];
+	b->slot[to] = b->slot[from];
+	b->port[to] = b->port[from];
+	if (burst_is_common(b, from)) {
+		b->col.dst4[to] = b->col.dst4[from];
+		b->col.src4[to] = b->col.src4[from];
+		b->col.ports[to] = b->col.ports[from];
+		b->col.ttl_word[to] = b->col.ttl_word[from];
+	} else {
+		b->pkt[to] = b->pkt[from];
+	}
+}
+
 void burst_sweep(struct worker *w, struct burst *b)
 {
 	struct rte_mbuf *dead[BURST_MAX];
 	u32 n = 0, n_dead = 0;
+	u64 common = 0;
 
 	if (dwcp_likely(b->n_dead == 0))
 		return;
@@ -140,17 +183,16 @@ void burst_sweep(struct worker *w, struct burst *b)
 		if (b->verdict[i] >= VERDICT_DROP_BASE) {
 			drop_one(w, b->mbuf[i], b->verdict[i] - VERDICT_DROP_BASE, i);
 			dead[n_dead++] = b->mbuf[i];
+			b->bytes -= b->frame_len[i];
 			continue;
 		}
-		if (n != i) {
-			b->mbuf[n] = b->mbuf[i];
-			b->slot[n] = b->slot[i];
-			b->nexthop[n] = b->nexthop[i];
-			b->pkt[n] = b->pkt[i];
-		}
+		if (n != i)
+			burst_move(b, n, i);
+		common |= (u64)burst_is_common(b, i) << n;
 		b->verdict[n++] = VERDICT_PASS;
 	}
 	b->n = (u16)n;
+	b->common = common;
 	b->n_dead = 0;
 	rte_pktmbuf_free_bulk(dead, n_dead);
 }

@@ -2,6 +2,10 @@
 /*
  * pipeline.h - a burst and the stages it goes through.
  *
+ * What the path knows of a packet lies in columns, not in a struct a packet: eight of a column are one load for a vector
+ * unit. Packets of the common kind (parse_burst.h) have columns only; whatever else there is has its struct pkt too.
+ * burst_pkt() is the one of any packet.
+ *
  * Packets alive stand densely at [0, n): a stage that kills one swaps nothing, it marks the verdict, and burst_sweep()
  * closes the gaps when any was marked. So every loop of every stage is branch-free over what is alive, and a burst
  * without a drop pays nothing.
@@ -11,10 +15,11 @@
 #include <rte_mbuf.h>
 
 #include <dwcp/abi/stats.h>
+#include <dwcp/endian.h>
 #include <dwcp/packet.h>
+#include <dwcp/util/parse_burst.h>
 
-/* With 64-byte metadata a burst is 4 kB of L1. Not compared with other sizes yet. */
-#define BURST_MAX 64
+#define BURST_MAX PARSE_BURST_MAX
 
 struct worker;
 struct generation;
@@ -25,14 +30,26 @@ struct burst {
 	u16 n_dead; /* marked since the last sweep */
 	u16 rx_port_idx;
 	bool timed; /* this burst is sampled */
+	u16 differ; /* 0 = all go out of port[0] */
+	u64 common; /* bit i: packet i is common: .col is right, .pkt is not filled */
+	u64 bytes;  /* of all alive */
 	u64 start_tsc;
 	const struct generation *gen;
 	struct rte_mbuf *mbuf[BURST_MAX];
+	u8 *frame[BURST_MAX];	  /* of the Ethernet header */
+	u32 seg_len[BURST_MAX];	  /* bytes readable there */
+	u32 frame_len[BURST_MAX]; /* bytes of the whole frame */
 	u32 verdict[BURST_MAX];
 	u32 slot[BURST_MAX];
-	const struct dwcp_nexthop *nexthop[BURST_MAX];
+	u16 port[BURST_MAX]; /* out */
+	struct pkt_columns col;
 	struct pkt pkt[BURST_MAX];
 };
+
+dwcp_inline bool burst_is_common(const struct burst *b, u32 i)
+{
+	return b->common >> i & 1;
+}
 
 /** pipeline_run() - take the burst of w->burst (n mbufs received) through every stage. Thread: worker. */
 void pipeline_run(struct worker *w, struct burst *b);
@@ -48,6 +65,16 @@ dwcp_inline void burst_kill(struct burst *b, u32 i, u32 verdict)
 {
 	b->verdict[i] = verdict;
 	b->n_dead++;
+}
+
+/** burst_pkt_fill() - what parse_packet() would have said of common packet i, into b->pkt[i]. */
+void burst_pkt_fill(struct burst *b, u32 i);
+
+dwcp_inline const struct pkt *burst_pkt(struct burst *b, u32 i)
+{
+	if (burst_is_common(b, i))
+		burst_pkt_fill(b, i);
+	return &b->pkt[i];
 }
 
 /** burst_sweep() - count and free the marked, close the gaps. */

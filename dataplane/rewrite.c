@@ -4,8 +4,10 @@
  * Decide is rewrite_decide(); commit is rewrite_commit(). Thread: worker.
  */
 #include <dwcp/util/forward.h>
+#include <dwcp/util/parse_inline.h>
 #include <dwcp/util/rewrite.h>
 
+#include "adjacency.h"
 #include "dataplane.h"
 
 /* Bytes behind the packet (padding, or a sender's mischief) don't count, and don't leave when they would not fit. */
@@ -32,29 +34,33 @@ dwcp_inline u32 rewrite_mtu(const struct port *port, const struct dwcp_nexthop *
 	return nh->mtu && nh->mtu < port->mtu ? nh->mtu : port->mtu;
 }
 
-dwcp_inline u32 rewrite_decide(const struct dataplane *dp, const struct dwcp_nexthop *nh,
-			       const struct pkt *p)
+static u32 rewrite_decide(const struct pkt *p, u32 mtu)
 {
 	u32 verdict = pkt_forward_check(p);
 
-	if (dwcp_unlikely(verdict != VERDICT_PASS))
+	if (verdict != VERDICT_PASS)
 		return verdict;
-	return p->ip_len > rewrite_mtu(&dp->port[nh->port], nh) ? VERDICT_DROP(DROP_MTU_EXCEEDED)
-								: VERDICT_PASS;
+	return p->ip_len > mtu ? VERDICT_DROP(DROP_MTU_EXCEEDED) : VERDICT_PASS;
 }
 
-static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dwcp_nexthop *nh,
-					     const struct pkt *p, struct rewrite_l2 *l2)
+static u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
+			  const struct dwcp_nexthop *nh, const struct pkt *p)
 {
+	static const u8 none[6];
+	struct rewrite_l2 l2 = {.n_tags = nh->n_tags};
 	s32 delta;
 	u32 verdict;
 
-	l2->n_tags = nh->n_tags;
+	memcpy(l2.dmac, nh->forward.dst_mac, 6);
+	memcpy(l2.smac,
+	       memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac,
+	       6);
 	for (u32 i = 0; i < nh->n_tags; i++) {
-		l2->tag[i].tpid = be16_load(&nh->forward.vlan[2 * i]);
-		l2->tag[i].tci = be16_load(&nh->forward.vlan[2 * i + 1]);
+		l2.tag[i].tpid = be16_load(&nh->forward.vlan[2 * i]);
+		l2.tag[i].tci = be16_load(&nh->forward.vlan[2 * i + 1]);
 	}
-	verdict = rewrite_packet(rte_pktmbuf_mtod(m, u8 *), rte_pktmbuf_headroom(m), p, l2, &delta);
+	verdict =
+		rewrite_packet(rte_pktmbuf_mtod(m, u8 *), rte_pktmbuf_headroom(m), p, &l2, &delta);
 	if (verdict != VERDICT_PASS)
 		return verdict;
 	m->data_off = (u16)(m->data_off + delta);
@@ -63,39 +69,77 @@ static dwcp_noinline u32 rewrite_commit_tags(struct rte_mbuf *m, const struct dw
 	return VERDICT_PASS;
 }
 
-dwcp_inline u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
-			       const struct dwcp_nexthop *nh, const struct pkt *p)
+/* Any packet to any next hop that forwards. */
+static dwcp_noinline u32 rewrite_any(const struct dataplane *dp, struct burst *b, u32 i)
 {
-	static const u8 none[6];
-	struct rewrite_l2 l2;
-	s32 delta;
+	const struct dwcp_nexthop *nh = &b->gen->nexthop[b->slot[i]];
+	u32 mtu = rewrite_mtu(&dp->port[nh->port], nh), verdict;
+	const struct pkt *p = burst_pkt(b, i);
+	struct rte_mbuf *m = b->mbuf[i];
 
-	if (dwcp_unlikely(m->pkt_len > p->l3_offset + rewrite_mtu(&dp->port[nh->port], nh)))
+	b->port[i] = nh->port;
+	verdict = rewrite_decide(p, mtu);
+	if (verdict != VERDICT_PASS)
+		return verdict;
+	if (m->pkt_len > p->l3_offset + mtu)
 		mbuf_trim_tail(m, (u32)p->l3_offset + p->ip_len);
+	verdict = rewrite_commit(dp, m, nh, p);
+	b->bytes += (u64)m->pkt_len - b->frame_len[i];
+	b->frame_len[i] = m->pkt_len;
+	return verdict;
+}
 
-	memcpy(l2.dmac, nh->forward.dst_mac, 6);
-	memcpy(l2.smac,
-	       memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac,
-	       6);
-	if (dwcp_unlikely(p->n_tags | nh->n_tags))
-		return rewrite_commit_tags(m, nh, p, &l2);
-	l2.n_tags = 0;
-	return rewrite_packet(rte_pktmbuf_mtod(m, u8 *), 0, p, &l2, &delta);
+/* Both MACs in two stores; the loads behind them are of the adjacency, never of what has just been stored. */
+dwcp_inline void rewrite_macs(u8 *frame, const struct adjacency *a)
+{
+	u64 first;
+	u32 rest;
+
+	memcpy(&first, a->mac, sizeof(first));
+	memcpy(&rest, a->mac + 8, sizeof(rest));
+	memcpy(frame, &first, sizeof(first));
+	memcpy(frame + 8, &rest, sizeof(rest));
+}
+
+/* An untagged packet that fits, to an untagged next hop. Return: false when it isn't one. */
+dwcp_inline bool rewrite_untagged(struct burst *b, u32 i, const struct adjacency *a)
+{
+	const struct pkt *p = &b->pkt[i];
+
+	if (p->n_tags || b->frame_len[i] > ETH_HDR_BYTES + (u32)a->mtu ||
+	    pkt_forward_check(p) != VERDICT_PASS)
+		return false;
+	rewrite_macs(b->frame[i], a);
+	rewrite_ttl(b->frame[i], p);
+	b->port[i] = a->port;
+	return true;
 }
 
 void stage_rewrite(struct worker *w, struct burst *b)
 {
-	const struct dataplane *dp = w->dp;
+	const struct adjacency *adjacency;
 	u32 dead = 0;
+	u16 differ = 0;
 
+	if (dwcp_unlikely(b->n == 0))
+		return;
+	adjacency = b->gen->reader;
 	for (u32 i = 0; i < b->n; i++) {
-		u32 verdict = rewrite_decide(dp, b->nexthop[i], &b->pkt[i]);
+		const struct adjacency *a = &adjacency[b->slot[i]];
 
-		if (dwcp_likely(verdict == VERDICT_PASS))
-			verdict = rewrite_commit(dp, b->mbuf[i], b->nexthop[i], &b->pkt[i]);
-		b->verdict[i] = verdict;
-		dead += verdict != VERDICT_PASS;
+		/* one comparison: an adjacency that isn't simple has an MTU of 0, and no IP length is above the frame's */
+		if (dwcp_likely(burst_is_common(b, i)) &&
+		    dwcp_likely(b->frame_len[i] <= ETH_HDR_BYTES + (u32)a->mtu)) {
+			rewrite_macs(b->frame[i], a);
+			memcpy(b->frame[i] + ETH_HDR_BYTES + 8, &b->col.ttl_word[i], 4);
+			b->port[i] = a->port;
+		} else if (burst_is_common(b, i) || !rewrite_untagged(b, i, a)) {
+			b->verdict[i] = rewrite_any(w->dp, b, i);
+			dead += b->verdict[i] != VERDICT_PASS;
+		}
+		differ |= b->port[i] ^ b->port[0];
 	}
+	b->differ = differ;
 	b->n_dead = (u16)dead;
 	burst_sweep(w, b);
 }

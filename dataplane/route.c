@@ -7,6 +7,7 @@
 
 #include <dwcp/util/checksum.h>
 
+#include "adjacency.h"
 #include "dataplane.h"
 
 static const u32 verdict_of_type[DWCP_NEXTHOP_N_TYPES] = {
@@ -51,10 +52,12 @@ static void route_lookup_mixed(struct burst *b, u16 family_flag)
 	if (b->n == 0)
 		return;
 	for (u32 i = 0; i < b->n; i++) {
+		bool common = burst_is_common(b, i);
+
 		at[n] = (u8)i;
 		key[n] = b->pkt[i].dst;
-		key4[n] = (u32)b->pkt[i].dst.lo;
-		n += (b->pkt[i].flags & family_flag) != 0;
+		key4[n] = common ? b->col.dst4[i] : (u32)b->pkt[i].dst.lo;
+		n += ((common ? PKT_IP4 : b->pkt[i].flags) & family_flag) != 0;
 	}
 	if (n == 0)
 		return;
@@ -66,21 +69,36 @@ static void route_lookup_mixed(struct burst *b, u16 family_flag)
 		b->slot[at[i]] = root ? slot[i] : 0;
 }
 
-/* The common burst: IPv4 alone. Return: false when it is not. */
-static bool route_lookup_ip4(struct burst *b)
+/* Slots of all packets; the usual burst is IPv4 of the common kind alone. */
+static void route_lookup(struct burst *b)
 {
 	const struct generation *g = b->gen;
-	u32 key[BURST_MAX];
-	u16 all = PKT_IP4;
+
+	if (dwcp_likely(b->common == ~0ull >> (BURST_MAX - b->n)) && dwcp_likely(g->ip4 != NULL)) {
+		fib_lookup4(&g->fib, g->ip4, b->col.dst4, b->slot, b->n);
+		return;
+	}
+	route_lookup_mixed(b, PKT_IP4);
+	route_lookup_mixed(b, PKT_IP6);
+}
+
+/* Groups become one of their members, what does not forward gets its verdict. */
+static dwcp_noinline void route_others(struct worker *w, struct burst *b)
+{
+	const struct generation *g = b->gen;
+	u32 dead = 0;
 
 	for (u32 i = 0; i < b->n; i++) {
-		all &= b->pkt[i].flags;
-		key[i] = (u32)b->pkt[i].dst.lo;
+		const struct dwcp_nexthop *nh = &g->nexthop[b->slot[i]];
+
+		if (nh->type == DWCP_NEXTHOP_GROUP)
+			nh = route_resolve(g, b->slot[i], burst_pkt(b, i), w->hash_key);
+		b->slot[i] = (u32)(nh - g->nexthop);
+		b->verdict[i] = route_verdict(nh);
+		dead += b->verdict[i] != VERDICT_PASS;
 	}
-	if (!all || !g->ip4)
-		return false;
-	fib_lookup4(&g->fib, g->ip4, key, b->slot, b->n);
-	return true;
+	b->n_dead = (u16)dead;
+	burst_sweep(w, b);
 }
 
 static void route_no_table(struct worker *w, struct burst *b)
@@ -93,23 +111,19 @@ static void route_no_table(struct worker *w, struct burst *b)
 void stage_route(struct worker *w, struct burst *b)
 {
 	const struct generation *g = b->gen;
-	u32 dead = 0;
+	const struct adjacency *adjacency;
+	u32 others = 0;
 
 	if (dwcp_unlikely(!g)) {
 		route_no_table(w, b);
 		return;
 	}
-	if (!route_lookup_ip4(b)) {
-		route_lookup_mixed(b, PKT_IP4);
-		route_lookup_mixed(b, PKT_IP6);
-	}
+	if (dwcp_unlikely(b->n == 0))
+		return;
+	route_lookup(b);
+	adjacency = g->reader;
 	for (u32 i = 0; i < b->n; i++)
-		rte_prefetch0(&g->nexthop[b->slot[i]]);
-	for (u32 i = 0; i < b->n; i++) {
-		b->nexthop[i] = route_resolve(g, b->slot[i], &b->pkt[i], w->hash_key);
-		b->verdict[i] = route_verdict(b->nexthop[i]);
-		dead += b->verdict[i] != VERDICT_PASS;
-	}
-	b->n_dead = (u16)dead;
-	burst_sweep(w, b);
+		others |= adjacency[b->slot[i]].mtu == 0;
+	if (others)
+		route_others(w, b);
 }

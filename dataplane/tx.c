@@ -5,11 +5,12 @@
  */
 #include "dataplane.h"
 
-static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n)
+/* @bytes: of all n; a sent mbuf is not ours any more. */
+static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n, u64 bytes)
 {
 	const struct port *port = &w->dp->port[port_idx];
 	struct dwcp_stats_io *io = &w->stats->port[port_idx];
-	u64 bytes = 0, unsent = 0;
+	u64 unsent = 0;
 	u32 sent;
 
 	if (dwcp_unlikely(!dwcp_load_relaxed(&port->up))) {
@@ -18,9 +19,6 @@ static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u3
 		return;
 	}
 
-	/* counted before: a sent mbuf is not ours any more */
-	for (u32 i = 0; i < n; i++)
-		bytes += mbufs[i]->pkt_len;
 	sent = rte_eth_tx_burst(port->id, (u16)(w->idx % port->n_txq), mbufs, (u16)n);
 	for (u32 i = sent; i < n; i++)
 		unsent += mbufs[i]->pkt_len;
@@ -37,30 +35,28 @@ static dwcp_noinline void tx_mixed(struct worker *w, struct burst *b)
 	u32 n_touched = 0;
 
 	for (u32 i = 0; i < b->n; i++) {
-		struct tx_stage *t = &w->tx[b->nexthop[i]->port];
+		struct tx_stage *t = &w->tx[b->port[i]];
 
 		if (t->n == 0)
-			touched[n_touched++] = b->nexthop[i]->port;
+			touched[n_touched++] = b->port[i];
 		t->mbuf[t->n++] = b->mbuf[i];
+		t->bytes += b->frame_len[i];
 	}
 	for (u32 i = 0; i < n_touched; i++) {
 		struct tx_stage *t = &w->tx[touched[i]];
 
-		tx_flush(w, touched[i], t->mbuf, t->n);
+		tx_flush(w, touched[i], t->mbuf, t->n, t->bytes);
 		t->n = 0;
+		t->bytes = 0;
 	}
 }
 
 void stage_tx(struct worker *w, struct burst *b)
 {
-	u32 differ = 0;
-
 	if (b->n == 0)
 		return;
-	for (u32 i = 1; i < b->n; i++)
-		differ |= b->nexthop[i]->port ^ b->nexthop[0]->port;
-	if (dwcp_likely(!differ))
-		tx_flush(w, b->nexthop[0]->port, b->mbuf, b->n);
+	if (dwcp_likely(!b->differ))
+		tx_flush(w, b->port[0], b->mbuf, b->n, b->bytes);
 	else
 		tx_mixed(w, b);
 }

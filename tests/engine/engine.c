@@ -66,10 +66,16 @@ void engine_open(struct engine *e, const char *text)
 	}
 }
 
+void engine_generation_close(struct generation *g)
+{
+	adjacency_detach(g);
+	generation_close(g);
+}
+
 void engine_close(struct engine *e)
 {
 	e->dp.gen = NULL;
-	generation_close(e->gen);
+	engine_generation_close(e->gen);
 	segment_set_free(e->set);
 	rib_free(e->rib);
 	ports_close(&e->dp);
@@ -99,6 +105,8 @@ void engine_stage_and_open(struct engine *e)
 	err = generation_open(e->set, image->manifest_fd, &limits, &e->gen, reason);
 	if (err)
 		die(reason, err);
+	if (adjacency_attach(&e->dp, e->gen))
+		die("adjacency", 0);
 }
 
 void engine_publish(struct engine *e)
@@ -107,7 +115,7 @@ void engine_publish(struct engine *e)
 
 	engine_stage_and_open(e);
 	e->dp.gen = e->gen;
-	generation_close(old);
+	engine_generation_close(old);
 }
 
 struct rte_mbuf *engine_mbuf(struct engine *e, const u8 *bytes, u32 seg_len, u32 frame_len)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <adjacency.h>
 #include <dataplane.h>
 
 #include <dwcp/util/rib.h>
@@ -21,6 +22,8 @@ struct engine {
 /** engine_open() - once a process. @text: a configuration with ring ports. Aborts on failure. */
 void engine_open(struct engine *e, const char *text);
 void engine_close(struct engine *e);
+/** engine_generation_close() - one that engine_stage_and_open() opened. NULL is fine. */
+void engine_generation_close(struct generation *g);
 /** engine_stage_and_open() - a generation from the rib, open in e->gen and not yet in force; the old one stays open. */
 void engine_stage_and_open(struct engine *e);
 /** engine_publish() - a generation from the rib, mapped through seals and validation; the one before is closed. */

@@ -126,7 +126,7 @@ static void swap_renumbered(u32 round)
 	token = rte_rcu_qsbr_start(engine.dp.qsbr);
 	while (rte_rcu_qsbr_check(engine.dp.qsbr, token, false) != 1)
 		sched_yield();
-	generation_close(old);
+	engine_generation_close(old);
 }
 
 static void test_renumber(void **state)

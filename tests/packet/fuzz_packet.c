@@ -17,6 +17,7 @@
 #include <dwcp/util/parse_inline.h>
 #include <dwcp/util/rewrite.h>
 
+#include "burst_expect.h"
 #include "fuzz_packet.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -101,6 +102,23 @@ static void check_rewrite(u8 knobs, const u8 *data, u32 seg_len, u32 frame_len, 
 	free(block);
 }
 
+/* The same frame at all eight places of a vector. */
+static void check_burst(const struct parse_cfg *cfg, const u8 *block, u32 seg_len, u32 frame_len)
+{
+	const u8 *frame[8] = {block, block, block, block, block, block, block, block};
+	u32 lens[8] = {seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len};
+	struct pkt_columns columns;
+	struct pkt p;
+	u64 common = parse_burst4(cfg, frame, lens, 8, &columns);
+
+	if (common == 0) /* no vector unit, or not common: then indeed not */
+		return;
+	CHECK(common == 0xff);
+	CHECK(burst_expect_common(cfg, block, seg_len, frame_len, &p));
+	for (u32 i = 0; i < 8; i++)
+		CHECK(burst_expect_columns(&columns, i, block, &p));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct parse_cfg cfg = {.mac = FUZZ_OUR_MAC};
@@ -131,6 +149,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		if (i == 0 && pkt_forward_check(&fast) == VERDICT_PASS)
 			check_rewrite(data[1], block, seg_len, frame_len, &fast);
 	}
+	check_burst(&cfg, block, seg_len, frame_len);
 	free(block);
 	return 0;
 }

@@ -103,6 +103,7 @@ struct generation {
 	u64 mapped_bytes; /* of its sections, whether shared with another generation or not */
 	u32 n_segments, n_new_segments;
 	struct segment_set *set;
+	void *reader; /* whatever the reader attaches; it detaches it before closing */
 	void *private;
 };
 

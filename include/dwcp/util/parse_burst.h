@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * parse_burst.h - the common packets of a burst, eight at a time; everything else is parse_packet()'s.
+ *
+ * What is common here: untagged IPv4 for our MAC, no options and no fragment, TCP or UDP, whole in its first segment, and
+ * nothing that a forwarder would mind (addresses, TTL). For those parse_packet() and pkt_forward_check() say
+ * VERDICT_PASS, and the columns hold what they would have said; of all others nothing is said. So this has to be right
+ * about what it takes, and knows no drop reasons.
+ *
+ * Columns and not a struct a packet: a vector of eight addresses is one store, and the FIB reads it as it lies
+ * (docs/decisions/0004-burst-metadata.md has both shapes measured).
+ */
+#pragma once
+
+#include <dwcp/packet.h>
+
+#define PARSE_BURST_MAX 64
+
+struct pkt_columns {
+	u32 dst4[PARSE_BURST_MAX];  /* host order */
+	u32 src4[PARSE_BURST_MAX];  /* host order */
+	u32 ports[PARSE_BURST_MAX]; /* as in the frame: source, destination */
+	u32 ttl_word
+		[PARSE_BURST_MAX]; /* bytes 8 … 11 of the IP header as they leave: TTL - 1, protocol, checksum */
+};
+
+/**
+ * parse_burst4() - which packets of a burst are common, and their columns.
+ *
+ * @frame:   [n] start of each Ethernet header. Borrowed.
+ * @seg_len: [n] bytes readable there.
+ * @n:       ≤ PARSE_BURST_MAX.
+ * @ret:     entries of packets that are not common are left in any state.
+ *
+ * Thread: any. Pure. Return: bit i set: packet i is common. Without AVX2, 0: then parse_packet() takes all.
+ */
+u64 parse_burst4(const struct parse_cfg *cfg, const u8 *const *frame, const u32 *seg_len, u32 n,
+		 struct pkt_columns *ret);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_parse_burst.c - eight at a time against one at a time: every row, and mutations of the valid ones, in bursts of
+ * all sizes; each packet in a heap block of its own size.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "burst_expect.h"
+#include "rows.h"
+#include "test_random.h"
+
+#define ROUNDS 40000
+
+struct input {
+	u8 *frame[PARSE_BURST_MAX];
+	u32 seg_len[PARSE_BURST_MAX], frame_len[PARSE_BURST_MAX];
+	u32 n;
+};
+
+static u32 n_common;
+static bool vectors; /* this CPU has them: the test would prove nothing without */
+
+static void burst_check(const struct parse_cfg *cfg, const struct input *in)
+{
+	struct pkt_columns columns;
+	u32 whole = in->n / 8 * 8; /* the rest is left to parse_packet() */
+	u64 common = parse_burst4(cfg, (const u8 *const *)in->frame, in->seg_len, in->n, &columns);
+
+	for (u32 i = 0; i < in->n; i++) {
+		struct pkt p;
+		bool expected = burst_expect_common(cfg, in->frame[i], in->seg_len[i],
+						    in->frame_len[i], &p);
+		bool found = common >> i & 1, all_long = i < whole;
+
+		/* eight of which one is too short to be read are left to parse_packet() too */
+		for (u32 k = i / 8 * 8; all_long && k < i / 8 * 8 + 8; k++)
+			all_long = in->seg_len[k] >= 54;
+		if (found != (expected && all_long && vectors))
+			fail_msg("packet %u of %u: %s", i, in->n,
+				 found ? "taken, but not common" : "common, but not taken");
+		if (!found)
+			continue;
+		n_common++;
+		assert_true(burst_expect_columns(&columns, i, in->frame[i], &p));
+	}
+	assert_true(in->n == 64 || common >> in->n == 0);
+}
+
+static void input_add(struct input *in, const u8 *bytes, u32 seg_len, u32 frame_len)
+{
+	in->frame[in->n] = malloc(seg_len ? seg_len : 1);
+	assert_non_null(in->frame[in->n]);
+	memcpy(in->frame[in->n], bytes, seg_len);
+	in->seg_len[in->n] = seg_len;
+	in->frame_len[in->n++] = frame_len;
+}
+
+static void input_clear(struct input *in)
+{
+	while (in->n)
+		free(in->frame[--in->n]);
+}
+
+/* Each row at each of the eight places, the others a packet that is common. */
+static void test_rows(void **state)
+{
+	struct row_set *rows = rows_create();
+	static struct packet_build good;
+
+	rows_valid_build(0, &good);
+	for (u32 r = 0; r < rows->n; r++) {
+		const struct row *row = &rows->row[r];
+		struct parse_cfg cfg = rows_cfg(row);
+		struct input in = {0};
+
+		for (u32 i = 0; i < 8; i++) {
+			if (i == r % 8)
+				input_add(&in, row->bytes, row->seg_len, row->frame_len);
+			else
+				input_add(&in, good.bytes, good.len, good.len);
+		}
+		burst_check(&cfg, &in);
+		input_clear(&in);
+	}
+	rows_free(rows);
+}
+
+/* Valid rows that are common, so that mutations begin near the line. */
+static u32 common_rows(u32 *ret_row, u32 cap)
+{
+	const struct row none = {0};
+	struct parse_cfg cfg = rows_cfg(&none);
+	static struct packet_build b;
+	struct pkt p;
+	u32 n = 0;
+
+	for (u32 i = 0; i < rows_n_valid() && n < cap; i++) {
+		rows_valid_build(i, &b);
+		build_fix(&b);
+		if (burst_expect_common(&cfg, b.bytes, b.len, b.len, &p))
+			ret_row[n++] = i;
+	}
+	assert_true(n > 0);
+	return n;
+}
+
+static void test_mutated(void **state)
+{
+	struct test_random rnd = test_random_init("burst is packet");
+	static struct packet_build b;
+	u32 before = n_common, total = 0, near[256];
+	u32 n_near = common_rows(near, DWCP_ARRAY_LEN(near));
+
+	for (u32 k = 0; k < ROUNDS; k++) {
+		struct row none = {.promiscuous = k & 1};
+		struct parse_cfg cfg = rows_cfg(&none);
+		struct input in = {0};
+
+		for (u32 n = test_random_below(&rnd, PARSE_BURST_MAX + 1); in.n < n;) {
+			rows_valid_build(test_random_below(&rnd, 8)
+						 ? near[test_random_below(&rnd, n_near)]
+						 : test_random_below(&rnd, rows_n_valid()),
+					 &b);
+			for (u32 m = test_random_below(&rnd, 3); m; m--)
+				b.bytes[test_random_below(&rnd, DWCP_MIN(b.len, 60u))] =
+					(u8)test_random_next(&rnd);
+			if (test_random_below(&rnd, 8))
+				build_fix_checksum(&b);
+			total++;
+			input_add(&in, b.bytes,
+				  test_random_below(&rnd, 100) ? b.len
+							       : test_random_below(&rnd, b.len + 1),
+				  b.len);
+		}
+		burst_check(&cfg, &in);
+		input_clear(&in);
+	}
+	print_message("%u of %u packets common\n", n_common - before, total);
+	assert_true(!vectors || n_common - before > 10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_mutated),
+	};
+
+#if defined(__x86_64__)
+	vectors = __builtin_cpu_supports("avx2");
+#endif
+	return cmocka_run_group_tests_name("parse_burst", tests, NULL, NULL);
+}
