@@ -20,13 +20,22 @@ class Change:
         return (self.after.median / self.before.median - 1) * 100 if self.before.median else 0.0
 
     @property
+    def best_percent(self) -> float:
+        """What disturbs a measurement only ever makes it worse: the best of n samples is the one least disturbed."""
+        more = self.before.unit in MORE_IS_BETTER
+        before, after = (self.before.max, self.after.max) if more else (self.before.min, self.after.min)
+        return (after / before - 1) * 100 if before else 0.0
+
+    @property
     def apart(self) -> bool:
         return self.after.min > self.before.max or self.after.max < self.before.min
 
     def verdict(self, threshold: float) -> str:
-        size = abs(self.percent)
-        if size <= threshold or (not self.apart and size <= 3 * threshold):
+        if abs(self.percent) <= threshold:
             return "same"
+        best_too = abs(self.best_percent) > threshold and (self.best_percent > 0) == (self.percent > 0)
+        if not best_too and not self.apart:
+            return "unsure" if abs(self.percent) > 3 * threshold else "same"
         return "better" if (self.percent > 0) == (self.before.unit in MORE_IS_BETTER) else "worse"
 
 
@@ -76,6 +85,7 @@ def run(argv: Sequence[str], doc: str) -> int:
         print(_table(shown))
     only = {r.key for r in before} ^ {r.key for r in after}
     print(f"{len(judged)} rows compared, {worse} worse, {sum(v == 'better' for _, v in judged)} better, "
+          f"{sum(v == 'unsure' for _, v in judged)} unsure, "
           f"{sum(v == 'same' for _, v in judged)} the same within {a.threshold:g} % or their spread; "
           f"{len(only)} in one file only")
     return 1 if worse else 0

@@ -86,7 +86,7 @@ struct batch {
 	struct stage_flows *flows;
 	u32 burst_packets, n_bursts, n_packets;
 	enum stage_subject slow;       /* STAGE_NONE: none */
-	u32 slow_packets, slow_bursts; /* what the slowed stage does beyond n_packets */
+	u32 slow_packets, slow_bursts; /* beyond n_packets: the slowed stage's */
 	struct burst *burst;	       /* [n_bursts + slow_bursts] */
 	u64 batches;
 };

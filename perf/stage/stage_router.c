@@ -11,6 +11,8 @@
 
 #include <rte_eal.h>
 
+#include <adjacency.h>
+
 #include "fib_synth.h"
 #include "stage_bench.h"
 
@@ -184,6 +186,9 @@ static void table_publish(struct stage_router *r, struct table *t)
 	err = generation_open(t->set, image->manifest_fd, &limits, &t->gen, reason);
 	if (err)
 		stage_die(reason, err);
+	err = adjacency_attach(&r->dp, t->gen);
+	if (err)
+		stage_die("adjacencies", err);
 }
 
 void router_table(struct stage_router *r, enum stage_table which, bool huge)
@@ -207,6 +212,7 @@ void router_close(struct stage_router *r)
 	for (u32 i = 0; i < STAGE_N_TABLES; i++) {
 		struct table *t = &r->table[i];
 
+		adjacency_detach(t->gen);
 		generation_close(t->gen);
 		segment_set_free(t->set);
 		rib_free(t->rib);
