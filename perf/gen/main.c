@@ -42,10 +42,11 @@ static const char help_text[] =
 	"  --router-mac MAC   destination of the frames (02:00:00:00:00:aa)\n"
 	"  --cpu N            (0)\n"
 	"  --queues N         of each device (1); bursts go to them in turn\n"
-	"  --ring LOG2        descriptors of a queue: 2^LOG2, 8 … 14 (11)\n"
+	"  --ring LOG2        descriptors of a queue: 2^LOG2, 8 … 14 (13)\n"
 	"  --rest US          sleep so long whenever there is nothing to do (0: never; for a "
 	"shared CPU)\n"
-	"  --memory huge|small   huge pages or not (huge when 128 of 2 MB are free)\n"
+	"  --memory huge|small   with huge pages memif copies nothing (huge when 128 of 2 MB are "
+	"free)\n"
 	"  --run RATE SECONDS    one run instead of commands\n"
 	"  --help\n"
 	"\n"
@@ -415,7 +416,7 @@ int main(int argc, char **argv)
 		.cfg =
 			{
 				.n_queues = 1,
-				.ring_log2 = 11,
+				.ring_log2 = 13,
 				.n_flows = 65536,
 				.n_sources = 1024,
 				.router_mac = {2, 0, 0, 0, 0, 0xaa},

@@ -26,8 +26,11 @@ static int eal_start(const struct gen_cfg *cfg)
 
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%u", cfg->cpu);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=traffic_gen%d", getpid());
-	argv[argc++] = cfg->huge ? "--in-memory" : "--no-shconf";
-	if (!cfg->huge) {
+	if (cfg->huge) {
+		argv[argc++] = "--in-memory";
+		argv[argc++] = "--single-file-segments"; /* what zero-copy memif shares */
+	} else {
+		argv[argc++] = "--no-shconf";
 		argv[argc++] = "--no-huge";
 		argv[argc++] = "-m";
 		argv[argc++] = "512";
@@ -101,8 +104,9 @@ static int port_open_memif(struct gen *g, const char *name, const char *socket, 
 	int err;
 
 	if (snprintf(args, sizeof(args),
-		     "role=client,id=0,socket=%s,socket-abstract=no,bsize=%u,rsize=%u", socket,
-		     MEMIF_BUFFER, g->cfg.ring_log2) >= (int)sizeof(args))
+		     "role=client,id=0,socket=%s,socket-abstract=no,bsize=%u,rsize=%u%s", socket,
+		     MEMIF_BUFFER, g->cfg.ring_log2,
+		     g->cfg.huge ? ",zero-copy=yes" : "") >= (int)sizeof(args))
 		return port_fail(socket, -ENAMETOOLONG);
 	err = rte_eal_hotplug_add("vdev", name, args);
 	if (!err)
