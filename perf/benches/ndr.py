@@ -20,7 +20,6 @@ TARGETS = lab.TARGETS
 
 RESOLUTION = 0.02
 TRIES = 3
-PATIENCE_S = 15
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Bench:
     def search(self, case: Case, s: Forwarder, excuses: Excuses) -> Found:
         args = [*lab.FRAMES[case.frames], "--destinations", str(case.destinations)]
         for attempt in range(TRIES):
-            near = self.distance.near(PATIENCE_S)
+            near = self.distance.near(lab.PATIENCE_S)
             with s, Generator(self.ctx, s, args) as gen:
                 best = lab.search(s, gen, self.seconds, RESOLUTION, excuses)
             near &= self.distance.near()

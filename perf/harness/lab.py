@@ -26,6 +26,8 @@ SEED = 20261121
 N_HOPS = 64
 FIRST_HOP = 16
 START_S = 30
+PATIENCE_S = 15
+RELOAD_TARGETS = ["perf/reload/table_publisher"]
 TARGETS = ["dataplane/dwcp-dataplane", "control/cli/dwcp-cli", "perf/gen/traffic_gen", "perf/gen/cpu_distance",
            "perf/source/table_dump"]
 
@@ -299,6 +301,38 @@ class Generator:
     def run(self, rate_pps: float, seconds: float) -> dict:
         self.begin(rate_pps, seconds)
         return self.finish(seconds + 15)
+
+
+# ---- swaps -----------------------------------------------------------------------------------------------------------
+
+class Publisher:
+    """Full tables, published in turn in an agent's place, from entering until @seconds are over or it is left."""
+
+    def __init__(self, ctx: Context, d: Forwarder, generations: Sequence[Path], per_s: float, seconds: float) -> None:
+        self.ctx = ctx
+        self.argv = [ctx.program("perf/reload/table_publisher"), "--run-dir", str(d.dir / "run"), "--rate", str(per_s),
+                     "--seconds", str(seconds), *map(str, generations)]
+
+    def __enter__(self) -> "Publisher":
+        self.proc = self.ctx.host.start(self.argv, "publisher", cpus=[cpu_other()])
+        end = time.monotonic() + START_S
+        while "begins" not in self.proc.log.read_text(encoding="utf-8", errors="replace"):
+            if not self.proc.alive() or time.monotonic() > end:
+                raise HostError(f"table_publisher did not begin:\n{self.proc.tail()}")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ctx.host.stop(self.proc)
+
+    def result(self, timeout: float) -> dict:
+        try:
+            status = self.proc.popen.wait(timeout)
+        except subprocess.TimeoutExpired as e:
+            raise HostError(f"table_publisher does not end:\n{self.proc.tail()}") from e
+        if status != 0:
+            raise HostError(f"table_publisher failed:\n{self.proc.tail()}")
+        return json.loads(self.proc.log.read_text(encoding="utf-8").strip().splitlines()[-1])
 
 
 # ---- where the CPUs are ----------------------------------------------------------------------------------------------
