@@ -81,10 +81,9 @@ void stage_parse(struct worker *w, struct burst *b)
 	burst_frames(b);
 	dwcp_count(&io->rx_packets, b->n);
 	dwcp_count(&io->rx_bytes, b->bytes);
-	memset(b->verdict, 0, sizeof(b->verdict));
 	b->common =
 		parse_burst4(&port->parse, (const u8 *const *)b->frame, b->seg_len, b->n, &b->col);
-	if (b->common == ~0ull >> (BURST_MAX - b->n))
+	if (dwcp_likely(burst_all_common(b)))
 		return;
 	parse_others(port, b);
 	burst_sweep(w, b);

@@ -189,8 +189,9 @@ void burst_sweep(struct worker *w, struct burst *b)
 		if (n != i)
 			burst_move(b, n, i);
 		common |= (u64)burst_is_common(b, i) << n;
-		b->verdict[n++] = VERDICT_PASS;
+		n++;
 	}
+	memset(b->verdict, 0, b->n * sizeof(*b->verdict));
 	b->n = (u16)n;
 	b->common = common;
 	b->n_dead = 0;

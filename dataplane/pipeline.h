@@ -30,7 +30,6 @@ struct burst {
 	u16 n_dead; /* marked since the last sweep */
 	u16 rx_port_idx;
 	bool timed; /* this burst is sampled */
-	u16 differ; /* 0 = all go out of port[0] */
 	u64 common; /* bit i: packet i is common: .col is right, .pkt is not filled */
 	u64 bytes;  /* of all alive */
 	u64 start_tsc;
@@ -39,7 +38,8 @@ struct burst {
 	u8 *frame[BURST_MAX];	  /* of the Ethernet header */
 	u32 seg_len[BURST_MAX];	  /* bytes readable there */
 	u32 frame_len[BURST_MAX]; /* bytes of the whole frame */
-	u32 verdict[BURST_MAX];
+	u32 verdict
+		[BURST_MAX]; /* VERDICT_PASS, but for what a stage has marked and not swept yet */
 	u32 slot[BURST_MAX];
 	u16 port[BURST_MAX]; /* out */
 	struct pkt_columns col;
@@ -65,6 +65,12 @@ dwcp_inline void burst_kill(struct burst *b, u32 i, u32 verdict)
 {
 	b->verdict[i] = verdict;
 	b->n_dead++;
+}
+
+/* @n > 0. */
+dwcp_inline bool burst_all_common(const struct burst *b)
+{
+	return b->common == ~0ull >> (BURST_MAX - b->n);
 }
 
 /** burst_pkt_fill() - what parse_packet() would have said of common packet i, into b->pkt[i]. */

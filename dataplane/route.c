@@ -74,7 +74,7 @@ static void route_lookup(struct burst *b)
 {
 	const struct generation *g = b->gen;
 
-	if (dwcp_likely(b->common == ~0ull >> (BURST_MAX - b->n)) && dwcp_likely(g->ip4 != NULL)) {
+	if (dwcp_likely(burst_all_common(b)) && dwcp_likely(g->ip4 != NULL)) {
 		fib_lookup4(&g->fib, g->ip4, b->col.dst4, b->slot, b->n);
 		return;
 	}

@@ -53,9 +53,13 @@ static dwcp_noinline void tx_mixed(struct worker *w, struct burst *b)
 
 void stage_tx(struct worker *w, struct burst *b)
 {
+	u16 differ = 0;
+
 	if (b->n == 0)
 		return;
-	if (dwcp_likely(!b->differ))
+	for (u32 i = 1; i < b->n; i++)
+		differ |= b->port[i] ^ b->port[0];
+	if (dwcp_likely(!differ))
 		tx_flush(w, b->port[0], b->mbuf, b->n, b->bytes);
 	else
 		tx_mixed(w, b);
