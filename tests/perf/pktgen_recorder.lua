@@ -9,11 +9,13 @@
 -- packets a second and loses the rest.
 --
 -- Environment: RECORDER_LOG (calls, one a line), RECORDER_CAPACITY_PPS (default 2,000,000), RECORDER_PORTS (2),
--- RECORDER_CAPTURE_MAX (the longest frame of the capture that it pretends to have, 1518).
+-- RECORDER_CAPTURE_MAX (the longest frame of the capture that it pretends to have, 1518), RECORDER_STARVED (what part of
+-- the rate it has the time to send, 1).
 local LINK_MBPS, SINGLE_DEFAULT, MBUFS_NOTE = 100000, 64, "recorder of Pktgen's Lua API; this is not Pktgen"
 local WIRE = 20
 
 local capacity_pps = tonumber(os.getenv("RECORDER_CAPACITY_PPS") or "2000000")
+local starved = tonumber(os.getenv("RECORDER_STARVED") or "1")
 local capture_max = tonumber(os.getenv("RECORDER_CAPTURE_MAX") or "1518")
 local n_ports = tonumber(os.getenv("RECORDER_PORTS") or "2")
 local log = io.open(os.getenv("RECORDER_LOG") or "/dev/null", "a")
@@ -165,7 +167,7 @@ local function pass(ms)
     for _ = 1, ms do
         for i, p in pairs(port) do
             if p.sending then
-                local sent = pps(p) / 1000
+                local sent = pps(p) / 1000 * starved
                 local back = port[(i + 1) % n_ports]
                 p.now.opackets = p.now.opackets + sent
                 back.now.ipackets = back.now.ipackets + math.min(sent, capacity_pps / 1000)
@@ -221,9 +223,32 @@ local SET = {
 }
 
 local FLAG_LINE = "^range [%d,]+ tcp flag (%l+) (%l+)$"
+local SEQ_LINE = "^seq (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%d+) (%d+) ipv4 (%l+) %d+ (%d+)$"
 local FLAGS = words("urg ack psh rst syn fin all")
 
+-- Of Pktgen's own commands these two: TCP flags in range mode, and a packet of a sequence.
+local function command(line)
+    local verb, name = line:match(FLAG_LINE)
+    if verb and (verb == "set" or verb == "clr") and FLAGS(name) == true then
+        return
+    end
+    local n, ports, dst, src, to, from, sport, dport, proto, size = line:match(SEQ_LINE)
+    local ok = n and tonumber(n) < 16 and KINDS.P(ports) == true and KINDS.M(dst) == true and KINDS.M(src) == true
+        and address(to) == true and address(from) == true and from:find("/") and tonumber(sport) < 65536
+        and tonumber(dport) < 65536 and KINDS.L(proto) == true and tonumber(size) >= 64 and tonumber(size) <= 1518
+    if not ok then
+        error("command file: the recorder does not know: " .. line, 0)
+    end
+    each(ports, function(p) p.seq_size[tonumber(n)] = tonumber(size) end)
+end
+
+local function takes_number_for_ports()
+    error("from 23.06 to 24.07 this takes the sequence's number for the ports; use the command seq", 0)
+end
+
 local EFFECTS = {
+    seq = takes_number_for_ports,
+    seqTable = takes_number_for_ports,
     set = function(ports, what, value)
         each(ports, function(p)
             if SET[what] then
@@ -248,22 +273,10 @@ local EFFECTS = {
         end)
     end,
     pcap = function(ports, state) each(ports, function(p) p.pcap = state == "on" end) end,
-    seqTable = function(n, ports, t)
-        for _, k in ipairs({ "eth_dst_addr", "ip_dst_addr", "ip_src_addr", "sport", "dport", "ethType", "ipProto",
-            "pktSize" }) do
-            if t[k] == nil then
-                error("seqTable without " .. k .. ": Pktgen would take what is in memory there", 0)
-            end
-        end
-        each(ports, function(p) p.seq_size[n] = t.pktSize end)
-    end,
     load = function(path)
         local f = assert(io.open(path))
         for line in f:lines() do
-            local verb, name = line:match(FLAG_LINE)
-            if not verb or (verb ~= "set" and verb ~= "clr") or FLAGS(name) ~= true then
-                error("command file: the recorder does not know: " .. line, 0)
-            end
+            command(line)
             log:write("  ", line, "\n")
         end
         f:close()

@@ -146,7 +146,7 @@ class Traffic(Recorder):
         self.assertEqual({o["sources"] for o in r.events("result")}, {16384})
 
     def test_imix_shares(self) -> None:
-        sizes = [int(m[1]) for c in self.calls("imix") if (m := re.search(r"pktSize=(\d+)", c))][:12]
+        sizes = [int(m[1]) for c in self.calls("imix") if (m := re.match(r"  seq .* (\d+)$", c))][:12]
         self.assertEqual({s: sizes.count(s) for s in sizes}, {64: 7, 594: 4, 1518: 1})
 
     def test_held_rate(self) -> None:
@@ -154,6 +154,10 @@ class Traffic(Recorder):
         calls = self.calls("swap")
         rate = next(float(c.split()[-1]) for c in calls if c.startswith("pktgen.set 0 rate"))
         self.assertAlmostEqual(rate, 200000 * 84 * 8 / LINK_BPS * 100, places=9)
+
+    def test_rate_is_corrected_where_cpus_are_shared(self) -> None:
+        r = self.record(PKTGEN / "profiles/swap.lua", RECORDER_STARVED="0.5")
+        self.assertAlmostEqual(r.events("result")[0]["offered_pps"] / 200000, 1, delta=0.01)
 
     def test_search_finds_the_capacity(self) -> None:
         r = self.record(PKTGEN / "profiles/search.lua", RECORDER_CAPACITY_PPS="3000000")
@@ -173,11 +177,12 @@ class Wrong(Recorder):
         for call in ('pktgen.set_rate("0", 10)', 'pktgen.start("0", 1)', 'pktgen.set("0", "speed", 10)',
                      'pktgen.set(0, "size", 64)', 'pktgen.set("0", "size", 9000)', 'pktgen.set("0", "rate", 250)',
                      'pktgen.start("7")', 'pktgen.range.dst_ip("0", "middle", "1.2.3.4")', 'pktgen.sleep(0.5)',
-                     'pktgen.range.src_ip("0", "min", "1.2.3.444")', 'pktgen.set_proto("0", "sctp")'):
+                     'pktgen.range.src_ip("0", "min", "1.2.3.444")', 'pktgen.seqTable(1, "0", {})', 'pktgen.set_proto("0", "sctp")'):
             with self.subTest(call=call):
                 r = self.record(self.bad(call + "\n"))
                 self.assertNotEqual(r.code, 0)
-                self.assertIn("bad.lua:1:" if "9000" not in call and "250" not in call else "silently", r.stderr)
+                said = "silently" if "9000" in call or "250" in call else "for the ports" if "seq" in call else "bad.lua:1:"
+                self.assertIn(said, r.stderr)
 
     def test_profile_with_an_unknown_field(self) -> None:
         r = self.record(self.bad(TRAILER + 'load = { rate_pps = "most" }, bar = {} }'))

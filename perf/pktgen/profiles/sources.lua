@@ -14,5 +14,5 @@ return require("profile").run {
         { figure = "received_pps", across = "least/most", at_least = 0.6 },
         { figure = "accounting_difference", at_most = 0 },
     },
-    quick = { sweep = { sources = { 1 << 10, 1 << 22 } }, load = { rate_pps = "most", seconds = 1 } },
+    quick = { sweep = { sources = { 1 << 10, 1 << 14, 1 << 22 } }, load = { rate_pps = "most", seconds = 1 } },
 }

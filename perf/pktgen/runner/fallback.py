@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A profile on the project's own generator: its Lua asks, this has traffic_gen send, and answers."""
 import json
+import os
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,12 +15,24 @@ FCS = 4
 MIX = [(64, 7), (594, 4), (1518, 1)]  # traffic_gen's
 CONNECT_S, ANSWER_S, LUA_S = 60, 60, 20
 LATENCIES = ("p50", "p90", "p99", "p999", "max")
-DEVICE_PREFIX = "net_"
 
 
 def lua_env(root: Path, backend: str, more: dict[str, str]) -> dict[str, str]:
     here = root / "perf/pktgen"
     return {"LUA_PATH": f"{here}/backend/{backend}/?.lua;{here}/lua/?.lua;;", **more}
+
+
+def describe(root: Path, profile: Path) -> dict:
+    """Its first line: name, what it is about, cases, bars. Nothing is run."""
+    env = {**os.environ, **lua_env(root, "fallback", {"DWCP_PKTGEN_DESCRIBE": "1"})}
+    done = subprocess.run(["lua5.4", str(profile)], env=env, capture_output=True, text=True, timeout=LUA_S, check=False)
+    try:
+        o = json.loads(done.stdout.splitlines()[0])
+    except (IndexError, ValueError) as e:
+        raise HostError(f"{profile}: no profile: {done.stderr.strip()}") from e
+    if o["event"] != "profile":
+        raise HostError(f"{profile}: {o.get('text', o)}")
+    return o
 
 
 class Fallback:
@@ -42,7 +56,7 @@ class Fallback:
         lab = self.site.lab
         if lab:
             own = [] if self.traffic.get("capture") else ["--destinations", str(lab.destinations)]
-            return ["--in", str(lab.socket("in")), "--out", str(lab.socket("out")), *own]
+            return ["--in", str(lab.socket(lab.ports[0])), "--out", str(lab.socket(lab.ports[-1])), *own]
         nics = self.site.nics
         return ["--tx-dev", nics.tx, *([] if nics.rx == nics.tx else ["--rx-dev", nics.rx])]
 

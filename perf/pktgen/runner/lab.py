@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One machine: the router between two memif ports, its tables, its API. A worker alone on the last CPU."""
+"""One machine: the router between two memif ports (or on one), its tables, its API. A worker alone on the last CPU."""
 import http.client
 import ipaddress
 import json
@@ -45,8 +45,10 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Lab:
-    def __init__(self, host: Host, build: Path, n_prefixes: int, table_dump: Callable[[], str], huge: bool) -> None:
+    def __init__(self, host: Host, build: Path, n_prefixes: int, table_dump: Callable[[], str], huge: bool,
+                 one_port: bool) -> None:
         self.host, self.build, self.huge = host, build, huge
+        self.ports = ["in"] if one_port else ["in", "out"]
         self.dir = host.tmp
         self.mac = MAC
         self.destinations = self.dir / "destinations"
@@ -72,11 +74,12 @@ class Lab:
 
     def _routes_write(self, k: int, path: Path) -> None:
         """Prefix i goes to next hop (i + k) mod 64: another one in each table."""
+        net = len(self.ports)
         hops = [FIRST_HOST + i for i in range(N_NEXTHOPS)]
         with open(path, "w", encoding="ascii") as f:
             for i, prefix in enumerate(self.prefixes):
                 hop = hops[(i + k) % N_NEXTHOPS]
-                f.write(f"{prefix} via {f'fd00:2::{hop:x}' if ':' in prefix else f'10.0.2.{hop}'}\n")
+                f.write(f"{prefix} via {f'fd00:{net}::{hop:x}' if ':' in prefix else f'10.0.{net}.{hop}'}\n")
 
     def swap(self) -> None:
         """The other table, all of it; back when every worker has it."""
@@ -99,11 +102,12 @@ class Lab:
 
     def _config(self) -> Path:
         hops = range(FIRST_HOST, FIRST_HOST + N_NEXTHOPS)
-        neighbours = ",\n".join(f'  {{ port = "out"; address = "{a}"; mac = "02:00:00:00:01:{h:02x}"; }}'
-                                for h in hops for a in (f"10.0.2.{h}", f"fd00:2::{h:x}"))
+        last, net = self.ports[-1], len(self.ports)
+        neighbours = ",\n".join(f'  {{ port = "{last}"; address = "{a}"; mac = "02:00:00:00:01:{h:02x}"; }}'
+                                for h in hops for a in (f"10.0.{net}.{h}", f"fd00:{net}::{h:x}"))
         ports = ",\n".join(f"""  {{ name = "{name}"; promiscuous = true; rx_ring = 4096; tx_ring = 4096; device = "memif";
     args = "role=server,id=0,socket={self.socket(name)},socket-abstract=no,bsize=2048,rsize=12";
-    addresses = [ "10.0.{n}.1/24", "fd00:{n}::1/64" ]; }}""" for n, name in ((1, "in"), (2, "out")))
+    addresses = [ "10.0.{n}.1/24", "fd00:{n}::1/64" ]; }}""" for n, name in enumerate(self.ports, 1))
         memory = 'huge_pages = "on"; size_mb = 512' if self.huge else 'huge_pages = "off"; size_mb = 128'
         path = self.dir / "dwcp.conf"
         path.write_text(f"""node: {{ name = "lab"; state_dir = "{self.dir}/state"; run_dir = "{self.dir}/run"; }};

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.host import Host, HostError, Proc, cpu_worker
 
-from runner.fallback import lua_env
+from runner.fallback import describe, lua_env
 from runner.site import Site
 
 SILENCE_S = 120
@@ -23,11 +23,11 @@ MEMORY_MB = 768
 class Terminal(Proc):
     """A process with a terminal of 132 × 60; what it writes there goes to the log."""
 
-    def __init__(self, argv: Sequence[str], log: Path, env: dict[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], log: Path, env: dict[str, str], cpus: Sequence[int]) -> None:
         self.master, slave = pty.openpty()
         out = log.with_suffix(".screen")
         super().__init__(["/bin/sh", "-c", 'exec "$@" <"$0" >"$0" 2>"$0"', os.ttyname(slave), *argv], log,
-                         {"TERM": "xterm", "COLUMNS": "132", "LINES": "60", **env})
+                         {"TERM": "xterm", "COLUMNS": "132", "LINES": "60", **env}, cpus=cpus, hurry=True)
         self.name = Path(argv[0]).name
         self.slave = slave
         self.log = out
@@ -61,10 +61,11 @@ def program() -> str | None:
 
 class Pktgen:
     def __init__(self, root: Path, host: Host, site: Site, env: dict[str, str], huge: bool) -> None:
-        self.host, self.site, self.huge = host, site, huge
+        self.root, self.host, self.site, self.huge = root, host, site, huge
         self.results = host.tmp / "results.jsonl"
         self.env = lua_env(root, "pktgen", env)
         self.capture = env.get("DWCP_PKTGEN_CAPTURE")
+        self.cpus = [c for c in sorted(os.sched_getaffinity(0)) if not site.lab or c != cpu_worker()]
         self._ports()
 
     def _ports(self) -> None:
@@ -74,20 +75,21 @@ class Pktgen:
         sides = [str(ranked.index(d)) for _, d in self.site.devices()]
         self.devices = ranked
         self.env |= {"DWCP_PKTGEN_TX_PORT": sides[0], "DWCP_PKTGEN_RX_PORT": sides[1], "DWCP_PKTGEN_MAC": self.site.mac,
-                     "DWCP_PKTGEN_RESULTS": str(self.results), "DWCP_PKTGEN_QUIT": "1"}
+                     "DWCP_PKTGEN_RESULTS": str(self.results), "DWCP_PKTGEN_QUIT": "1",
+                     "RUNTIME_DIRECTORY": str(self.host.tmp)}
 
     def _argv(self, profile: Path) -> list[str]:
-        allowed = sorted(os.sched_getaffinity(0))
-        cpus = [c for c in allowed if not self.site.lab or c != cpu_worker()]
-        lcores = ",".join(f"{i}@{cpus[i % len(cpus)]}" for i in range(len(self.devices) + 1))
-        eal = [f"--lcores={lcores}", "--in-memory", f"--file-prefix=dwcp-pktgen-{os.getpid()}", "-m", str(MEMORY_MB)]
-        eal += [] if self.huge else ["--no-huge"]
+        lcores = ",".join(f"{i}@{self.cpus[i % len(self.cpus)]}" for i in range(len(self.devices) + 1))
+        # it asks for --legacy-mem itself, which excludes --in-memory
+        eal = [f"--lcores={lcores}", f"--file-prefix=dwcp-pktgen-{os.getpid()}", "-m", str(MEMORY_MB)]
+        eal += ["--huge-unlink"] if self.huge else ["--no-huge"]
         eal += [] if any(PCI.match(d) for d in self.devices) else ["--no-pci"]
         for device in self.devices:
             eal += ["-a", device] if PCI.match(device) else [f"--vdev={device}"]
-        matrix = ",".join(f"{i + 1}.{i}" for i in range(len(self.devices)))
-        capture = ["-s", f"{self.env['DWCP_PKTGEN_TX_PORT']}:{self.capture}"] if self.capture else []
-        return [program(), *eal, "--", "-P", "-m", matrix, *capture, "-f", str(profile)]
+        matrix = [word for i in range(len(self.devices)) for word in ("-m", f"{i + 1}.{i}")]
+        replays = any(c["traffic"].get("capture") for c in describe(self.root, profile)["cases"])
+        capture = ["-s", f"{self.env['DWCP_PKTGEN_TX_PORT']}:{self.capture}"] if replays and self.capture else []
+        return [program(), *eal, "--", "-P", *matrix, *capture, "-f", str(profile)]
 
     def _lines(self, p: Terminal) -> Iterator[dict]:
         """As they are written, until the program has ended."""
@@ -109,7 +111,7 @@ class Pktgen:
 
     def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:
         self.results.write_text("")
-        p = Terminal(self._argv(profile), self.host.tmp / "pktgen.log", self.env)
+        p = Terminal(self._argv(profile), self.host.tmp / "pktgen.log", self.env, self.cpus)
         self.host.procs.append(p)
         ended = False
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.rows import number_text, table_text
 
+RATE_CLOSE = 0.95
 # Only the router knows these: where it can't be asked they are no reason to fail.
 ROUTERS_OWN = {"accounting_difference"}
 
@@ -61,6 +62,7 @@ class Profile:
     backend: str = ""
     bars: list[Bar] = field(default_factory=list)
     results: list[dict] = field(default_factory=list)
+    rates: dict[str, float] = field(default_factory=dict)  # asked for, by case
     skipped: dict[str, str] = field(default_factory=dict)
     error: str = ""
     ended: bool = False
@@ -70,6 +72,8 @@ class Profile:
         if event == "profile":
             self.backend = o["backend"]
             self.bars += [Bar(self.name, **bar) for bar in o["bars"]]
+            rates = {c["name"]: c["load"].get("rate_pps") for c in o["cases"]}
+            self.rates = {name: rate for name, rate in rates.items() if isinstance(rate, (int, float))}
         elif event == "result":
             self.results.append(o)
         elif event == "skipped":
@@ -174,13 +178,23 @@ def _us(r: dict, figure: str) -> str:
     return number_text(r[figure] / 1000) if figure in r else ""
 
 
+def _drops(r: dict) -> str:
+    """What the router itself dropped, by its reason."""
+    named = {k[5:]: v for k, v in r.items() if k.startswith("drop_")}
+    return ", ".join(f"{v:,} {k}" for k, v in sorted(named.items(), key=lambda item: -item[1]))
+
+
 def results_table(p: Profile) -> str:
     lines = [[p.name, r["case"], _mpps(r, "offered_pps"), _mpps(r, "received_pps"), number_text(r["lost"]),
               number_text(r["lost_ppm"]), _us(r, "latency_p50_ns"), _us(r, "latency_p99_ns"),
               number_text(r.get("gap_us")), str(r.get("swaps", ""))] for r in p.results]
     text = table_text(["profile", "case", "offered", "received", "lost", "ppm", "p50 us", "p99 us", "away us", "swaps"],
                       lines, 2)
-    return "\n".join([text, *(f"{p.name}  {case}: left out: {why}" for case, why in p.skipped.items())])
+    notes = [f"{p.name}  {r['case']}: dropped by the router: {_drops(r)}" for r in p.results if _drops(r)]
+    notes += [f"{p.name}  {r['case']}: only {r['offered_pps'] / p.rates[r['case']] * 100:.0f} % of the rate asked for was sent"
+              for r in p.results if r["offered_pps"] < p.rates.get(r["case"], 0) * RATE_CLOSE]
+    notes += [f"{p.name}  {case}: left out: {why}" for case, why in p.skipped.items()]
+    return "\n".join([text, *notes])
 
 
 def verdicts_table(verdicts: Sequence[Verdict]) -> str:

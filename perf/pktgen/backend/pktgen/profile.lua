@@ -5,12 +5,14 @@
 --   * A size counts the FCS: 64 puts 60 bytes on the wire. So do the sizes of our profiles.
 --   * A rate is a percentage of the link's speed, turned into packets by the size of the *single* packet, also in range
 --     mode: the single packet gets the same size. A capture counts as if each frame had the largest one's size.
---   * Sending does not catch up: after a pause of its own it sends less than asked. Rates are what was counted.
---   * Counters are read once a second; the rate table reads 0 in its first second. Rates come from the seconds after
---     that, totals from two seconds after the stop.
+--   * Sending does not catch up: after a pause of its own it sends less than asked. It is told again then, and rates are
+--     always what was counted.
+--   * Counters are read once a second; the rate table reads 0 in its first second. Rates come from later seconds, totals
+--     from two seconds after the stop.
 --   * Range mode writes its packets once, at the start, into the mbufs it has (16,384 by default), and then sends them
 --     again and again: there are no more distinct sources than mbufs. What would need more is left out.
---   * TCP flags have no Lua call: two lines for Pktgen's own command reader set them.
+--   * TCP flags have no Lua call, and from 23.06 on those for sequences (seq, seqTable) take the sequence's number for the
+--     port's: both are set by lines for Pktgen's own command reader.
 --
 -- Environment (perf/pktgen/run sets it; README.md says how to by hand): DWCP_PKTGEN_RESULTS, _MAC, _TX_PORT, _RX_PORT,
 -- _DISTINCT, _CAPTURE, _CAPTURE_MAX, _QUIT.
@@ -22,7 +24,8 @@ local SOURCES6, DESTINATIONS6 = "fd00:64::", "2001:2:0:"
 local PORT_MIN, N_PORTS_MAX = 1024, 32768
 local SEQUENCES_MAX = 16
 local ON_WIRE = 20 -- preamble, start of frame, gap: bytes that each frame costs on top of its own and its FCS
-local SETTLE_S, RATE_SECONDS_MIN = 2, 4
+local SETTLE_S, WARM_S, RATE_SECONDS_MIN = 2, 3, 2
+local CLOSE, RAISE_MAX = 0.97, 4
 
 local tx = os.getenv("DWCP_PKTGEN_TX_PORT") or "0"
 local rx = os.getenv("DWCP_PKTGEN_RX_PORT") or "1"
@@ -116,18 +119,17 @@ end
 
 -- Each share is so many packets of a sequence that goes round.
 local function mix_prepare(t)
-    local n = 0
+    local lines = {}
     for _, m in ipairs(t.mix) do
         for _ = 1, m.share do
-            pktgen.seqTable(n, tx, { eth_dst_addr = mac, eth_src_addr = "02:00:00:00:00:01",
-                ip_dst_addr = ip4(DESTINATIONS[2] + n * 256 + 1), ip_src_addr = ip4(SOURCES[2] + n + 1) .. "/32",
-                sport = PORT_MIN + n, dport = 80, ethType = "ipv4", ipProto = "udp", vlanid = 1, pktSize = m.size,
-                gtpu_teid = 0 })
-            n = n + 1
+            local n = #lines
+            lines[n + 1] = string.format("seq %d %s %s 02:00:00:00:00:01 %s %s/32 %d 80 ipv4 udp 1 %d", n, tx, mac,
+                ip4(DESTINATIONS[2] + n * 256 + 1), ip4(SOURCES[2] + n + 1), PORT_MIN + n, m.size)
         end
     end
-    pktgen.set(tx, "seqCnt", n)
-    t.sources, t.flows = n, n
+    commands(table.unpack(lines))
+    pktgen.set(tx, "seqCnt", #lines)
+    t.sources, t.flows = #lines, #lines
 end
 
 -- Mean bytes of a frame as Pktgen's rate counts them.
@@ -207,16 +209,27 @@ local function median(samples)
     return samples[(#samples + 1) // 2] or 0
 end
 
--- Rates of whole seconds while it sends; the first two are not whole.
+local function rates_now()
+    local rate = pktgen.portStats(both, "rate")
+    return rate[tonumber(tx)].opackets, rate[tonumber(rx)].ipackets
+end
+
+-- Some seconds until a rate is one of a whole second. Where Pktgen's threads share a CPU it sends less than it was told:
+-- told again then, once, in proportion.
+local function warm(rate)
+    pktgen.sleep(WARM_S)
+    local sent = rates_now()
+    if rate and sent > 0 and sent < rate * CLOSE then
+        pktgen.set(tx, "rate", rate_percent(rate * math.min(RAISE_MAX, rate / sent)))
+        pktgen.sleep(WARM_S)
+    end
+end
+
 local function sample(seconds)
     local sent, received = {}, {}
-    for second = 1, seconds do
+    for i = 1, seconds do
         pktgen.sleep(1)
-        if second > 2 then
-            local rate = pktgen.portStats(both, "rate")
-            sent[#sent + 1] = rate[tonumber(tx)].opackets
-            received[#received + 1] = rate[tonumber(rx)].ipackets
-        end
+        sent[i], received[i] = rates_now()
     end
     return median(sent), median(received)
 end
@@ -225,6 +238,7 @@ function backend.offer(rate, seconds)
     pktgen.clear(both)
     pktgen.set(tx, "rate", rate_percent(rate))
     pktgen.start(tx)
+    warm(rate)
     local offered_pps, received_pps = sample(math.max(seconds, RATE_SECONDS_MIN))
     pktgen.stop(tx)
     pktgen.sleep(SETTLE_S)
