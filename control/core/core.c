@@ -31,8 +31,9 @@ static void phase_set(struct core *c, enum core_phase phase, u64 due_ns)
 	c->due_ns = due_ns;
 }
 
-static void build_start(struct core *c, struct core_acts *acts)
+static void build_start(struct core *c, u64 now_ns, struct core_acts *acts)
 {
+	c->window_ns = now_ns;
 	memset(&c->row, 0, sizeof(c->row));
 	c->row.generation = ++c->generation;
 	c->quiet = false;
@@ -43,20 +44,20 @@ static void build_start(struct core *c, struct core_acts *acts)
 /* Nothing is in flight: is there something to wait for, or to build at once? */
 static void work_find(struct core *c, u64 now_ns, struct core_acts *acts)
 {
-	u64 due_ns = c->first_ns + c->cfg.coalesce_ns;
+	u64 due_ns = c->window_ns + c->cfg.coalesce_ns;
 
 	if (!c->up || c->hold || !c->pending || c->quiet)
 		phase_set(c, CORE_IDLE, UINT64_MAX);
 	else if (due_ns <= now_ns)
-		build_start(c, acts);
+		build_start(c, now_ns, acts);
 	else
 		phase_set(c, CORE_COALESCE, due_ns);
 }
 
 static void changed(struct core *c, u64 now_ns, struct core_acts *acts)
 {
-	if (!c->pending || c->quiet || c->build_err)
-		c->first_ns = now_ns;
+	if (c->build_err)
+		c->window_ns = now_ns;
 	c->pending = true;
 	c->quiet = false;
 	c->build_err = 0;
@@ -69,7 +70,7 @@ static void publish_now(struct core *c, u64 now_ns, struct core_acts *acts)
 {
 	c->pending = true;
 	c->quiet = false;
-	c->first_ns = now_ns - DWCP_MIN(now_ns, c->cfg.coalesce_ns);
+	c->window_ns = now_ns - DWCP_MIN(now_ns, c->cfg.coalesce_ns);
 	if (c->phase == CORE_IDLE || c->phase == CORE_COALESCE)
 		work_find(c, now_ns, acts);
 }
@@ -111,7 +112,7 @@ static void build_failed(struct core *c, const struct core_evt *e, u64 now_ns)
 	snprintf(reason, sizeof(reason), "build_error_%d", -e->built.err);
 	row_end(c, HISTORY_FAILED, reason, e->unix_ns);
 	/* memory or descriptors may come back by themselves: try again, but not at once */
-	c->first_ns = now_ns + c->cfg.retry_ns - c->cfg.coalesce_ns;
+	c->window_ns = now_ns + c->cfg.retry_ns - c->cfg.coalesce_ns;
 	phase_set(c, CORE_COALESCE, now_ns + c->cfg.retry_ns);
 }
 
@@ -143,7 +144,8 @@ static void built(struct core *c, const struct core_evt *e, u64 now_ns, struct c
 		phase_set(c, CORE_IDLE, UINT64_MAX); /* pending stays: published when it may be */
 		c->pending = true;
 	} else if (c->row.generation <= c->adopted) {
-		build_start(c, acts); /* another dataplane than the one it was numbered for */
+		build_start(c, now_ns,
+			    acts); /* another dataplane than the one it was numbered for */
 	} else {
 		c->pending = false;
 		send_start(c, false, now_ns, acts);

@@ -88,7 +88,7 @@ struct core_acts {
 };
 
 struct core_cfg {
-	u64 coalesce_ns;
+	u64 coalesce_ns; /* from build to build: the first change goes at once, those behind it together */
 	u64 ack_timeout_ns; /* for the answer to a publish */
 	u64 retry_ns;	    /* after a build that failed */
 };
@@ -105,7 +105,7 @@ struct core {
 	bool pending;	/* something that no adopted generation contains */
 	bool quiet;	/* what is pending was refused: wait for a change */
 	bool resent;	/* the image in flight was sent whole already */
-	u64 first_ns;	/* of the changes that wait */
+	u64 window_ns;	/* when the last build began: the next waits until coalesce_ns later */
 	u64 due_ns;	/* end of the phase by time; UINT64_MAX = none */
 	u64 generation; /* largest number used or seen */
 	u64 adopted;	/* by the dataplane; 0 = none or not connected */

@@ -392,7 +392,8 @@ static const struct schema_row root_rows[] = {
 	 .def = 5,
 	 .unit = "ms",
 	 .flags = SCHEMA_LIVE,
-	 .help = "Changes within this time are published together."},
+	 .help = "Least time between two publishes: the first change goes at once, those "
+		 "behind it together."},
 	{.path = "agent.chunk_kb",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.chunk_kb),

@@ -164,7 +164,7 @@ static void changes_in_the_window_are_one_publish(void **state)
 		f->now += 1 * MS;
 		simple(f, CORE_EVT_CHANGED);
 		expect_nothing(f);
-		/* the window is that of the first change: a stream of changes does not push it away */
+		/* the window is that of the build before: a stream of changes does not push it away */
 		assert_int_equal(core_due_ns(&f->core), first + 5 * MS);
 	}
 	simple(f, CORE_EVT_TICK);
@@ -172,6 +172,28 @@ static void changes_in_the_window_are_one_publish(void **state)
 	f->now = first + 5 * MS;
 	simple(f, CORE_EVT_TICK);
 	expect(f, CORE_ACT_BUILD, 2);
+}
+
+static void the_first_change_after_a_while_goes_at_once(void **state)
+{
+	struct fixture *f = settled();
+
+	(void)state;
+	f->now += 5 * MS;
+	simple(f, CORE_EVT_CHANGED);
+	expect(f, CORE_ACT_BUILD, 2);
+	built_at(f, 0, f->now);
+	f->now += 3 * MS;
+	/* those behind it wait for their window: from build to build */
+	simple(f, CORE_EVT_CHANGED);
+	adopted(f, 2);
+	expect_nothing(f);
+	assert_int_equal(core_due_ns(&f->core), f->now + 2 * MS);
+	f->now += 1 * MS;
+	simple(f, CORE_EVT_CHANGED);
+	expect_nothing(f);
+	tick_at_due(f);
+	expect(f, CORE_ACT_BUILD, 3);
 }
 
 static void a_window_of_zero_builds_at_once(void **state)
@@ -258,8 +280,6 @@ static void a_refusal_waits_for_a_change(void **state)
 	expect_nothing(f);
 
 	simple(f, CORE_EVT_CHANGED);
-	expect_nothing(f);
-	tick_at_due(f);
 	expect(f, CORE_ACT_BUILD, 3);
 	built_at(f, 0, f->now);
 	adopted(f, 3);
@@ -481,6 +501,7 @@ static void nothing_is_sent_while_held(void **state)
 	simple(f, CORE_EVT_HOLD);
 	built_at(f, 0, 0);
 	expect_nothing(f);
+	f->now += 5 * MS;
 	simple(f, CORE_EVT_RELEASE);
 	expect(f, CORE_ACT_BUILD, 3);
 }
@@ -663,6 +684,7 @@ int main(void)
 		cmocka_unit_test(connecting_publishes_at_once_even_without_a_change),
 		cmocka_unit_test(numbers_exceed_what_the_dataplane_has),
 		cmocka_unit_test(changes_in_the_window_are_one_publish),
+		cmocka_unit_test(the_first_change_after_a_while_goes_at_once),
 		cmocka_unit_test(a_window_of_zero_builds_at_once),
 		cmocka_unit_test(one_publish_is_in_flight),
 		cmocka_unit_test(a_change_before_built_needs_no_second_build),
