@@ -35,9 +35,14 @@ def budgets_load(path: Path) -> list[Budget]:
         if not words:
             continue
         ok = len(words) in (4, 6) and words[1] in ("at_least", "at_most") and (len(words) == 4 or words[4] == "/")
-        if not ok:
-            raise ValueError(f"{path}:{number}: expected NAME at_least|at_most VALUE METRIC [/ METRIC]")
-        budgets.append(Budget(words[0], words[1] == "at_least", float(words[2]), tuple(words[3::2])))
+        metric = tuple(words[3::2])
+        try:
+            if not ok or any(m.count(":") != 3 for m in metric):
+                raise ValueError
+            budgets.append(Budget(words[0], words[1] == "at_least", float(words[2]), metric))
+        except ValueError:
+            raise ValueError(f"{path}:{number}: expected NAME at_least|at_most VALUE METRIC [/ METRIC], "
+                             "METRIC = bench:case:subject:unit") from None
     return budgets
 
 

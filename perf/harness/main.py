@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.bench import Context
-from harness.budgets import budget_json, budgets_judge, budgets_load, budgets_table
+from harness.budgets import Budget, budget_json, budgets_judge, budgets_load, budgets_table
 from harness.card import card, card_text
 from harness.host import Host, HostError
 from harness.rows import rows_table
@@ -64,9 +64,9 @@ def _measure(ctx: Context, modules: dict[str, ModuleType]) -> list[str]:
     return failed
 
 
-def _report(args: argparse.Namespace, machine: dict, ctx: Context, benches: set[str]) -> bool:
+def _report(args: argparse.Namespace, machine: dict, ctx: Context, budgets: Sequence[Budget], benches: set[str]) -> bool:
     """Return: every budget that these benches can judge holds."""
-    judged = budgets_judge(budgets_load(ROOT / "perf/budgets"), ctx.rows, benches)
+    judged = budgets_judge(budgets, ctx.rows, benches)
     if judged:
         print(budgets_table(judged))
     if args.json:
@@ -92,6 +92,14 @@ def run(argv: Sequence[str], doc: str) -> int:
     if unknown:
         print(f"perf/run: no bench {unknown[0]}; there are: {' '.join(modules)}", file=sys.stderr)
         return 2
+    if args.json and not Path(args.json).resolve().parent.is_dir():
+        print(f"perf/run: --json {args.json}: no such directory", file=sys.stderr)
+        return 2
+    try:
+        budgets = budgets_load(ROOT / "perf/budgets")
+    except (OSError, ValueError) as e:
+        print(f"perf/run: {e}", file=sys.stderr)
+        return 2
     chosen = {n: m for n, m in modules.items() if not args.bench or n in args.bench}
     build = Path(args.build).resolve()
     if len(os.sched_getaffinity(0)) < 2:
@@ -104,7 +112,7 @@ def run(argv: Sequence[str], doc: str) -> int:
         with Host(HUGE_PAGES) as host:
             ctx = Context(ROOT, build, host, args.quick)
             failed = _measure(ctx, chosen)
-        holds = _report(args, machine, ctx, set(chosen))
+        holds = _report(args, machine, ctx, budgets, set(chosen))
     except HostError as e:
         print(f"perf/run: {e}", file=sys.stderr)
         return 1
