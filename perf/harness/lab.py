@@ -96,6 +96,16 @@ def memif_args(path: Path, ring_log2: int = RING_LOG2) -> str:
     return f"role=server,id=0,socket={path},socket-abstract=no,bsize=2048,rsize={ring_log2}"
 
 
+@dataclass(frozen=True)
+class Gaps:
+    """Absences of the worker: how many of 100 us or longer, and the sum of those of 5 ms or longer."""
+    n: int
+    long_ns: int
+
+    def since(self, before: "Gaps") -> "Gaps":
+        return Gaps(self.n - before.n, self.long_ns - before.long_ns)
+
+
 class Forwarder:
     """Something between two memif sockets. start() and stop() in turn, as often as wanted."""
 
@@ -116,9 +126,9 @@ class Forwarder:
     def ready(self) -> bool:
         return all(s.is_socket() for s in self.sockets)
 
-    def gaps(self) -> tuple[int, int]:
-        """How often the worker was away for 5 ms or longer, and for how many ns in all, as far as it knows."""
-        return 0, 0
+    def gaps(self) -> Gaps:
+        """As far as the forwarder knows."""
+        return Gaps(0, 0)
 
     def start(self) -> "Forwarder":
         for s in self.sockets:
@@ -193,9 +203,9 @@ neighbours: (
     def get(self, target: str) -> Any:
         return api(self.run / "dataplane.sock", "GET", target)[1]
 
-    def gaps(self) -> tuple[int, int]:
+    def gaps(self) -> Gaps:
         workers = self.get("/v1/stats")["workers"]
-        return sum(w["long_gaps"] for w in workers), sum(w["long_gap_ns"] for w in workers)
+        return Gaps(sum(w["gaps"] for w in workers), sum(w["long_gap_ns"] for w in workers))
 
     def start(self) -> "Dwcp":
         super().start()
@@ -380,7 +390,7 @@ class Excuses:
                 f"{f'; {self.given_up} rates given up' if self.given_up else ''}")
 
 
-def loss_explained(r: dict, long_gap_ns: int) -> str | None:
+def loss_explained(r: dict, gaps: Gaps) -> str | None:
     """Whether a CPU that was not there explains what a trial has lost; None: the forwarder is too slow.
 
     One that is too slow has its rings full all the time: then the longest wait is not far above what one packet in ten
@@ -389,24 +399,23 @@ def loss_explained(r: dict, long_gap_ns: int) -> str | None:
     """
     rate = r["offered_pps"]
     waits = r["latency_ns"]
-    if long_gap_ns * rate / 1e9 >= r["lost"]:
+    if gaps.long_ns * rate / 1e9 >= r["lost"]:
         return "worker away (its own gap counter)"
-    if waits["max"] > 4 * waits["p90"] and waits["max"] * rate / 1e9 * 4 >= r["lost"]:
+    if waits["max"] > 4 * waits["p90"] and max(4, gaps.n) * waits["max"] * rate / 1e9 >= r["lost"]:
         return "worker away (a wait far beyond all others)"
     return None
 
 
-def trial(router: Forwarder, gen: Generator, rate: float, seconds: float, excuses: Excuses, repeats: int = 6) -> dict:
+def trial(router: Forwarder, gen: Generator, rate: float, seconds: float, excuses: Excuses, repeats: int = 8) -> dict:
     """One trial; again while it has lost packets for which the machine is to blame. The result has "explained"."""
     for attempt in range(repeats + 1):
-        _, before = router.gaps()
+        before = router.gaps()
         r = gen.run(rate, seconds)
         excuses.trials += 1
         r["explained"] = None
         if r["lost"] == 0:
             return r
-        _, after = router.gaps()
-        r["explained"] = loss_explained(r, after - before)
+        r["explained"] = loss_explained(r, router.gaps().since(before))
         if r["explained"] is None:
             return r
         if attempt < repeats:
@@ -450,3 +459,27 @@ def search(router: Forwarder, gen: Generator, seconds: float, resolution: float,
             raise HostError(f"{router.name}: loses packets at any rate: {json.dumps(r)}")
         rate = (low + known_bad) / 2 if low else known_bad * 0.7
     return Found(low, most["offered_pps"], limit)
+
+
+class LossFree:
+    """The loss-free rate of a running forwarder as of now: a machine whose CPUs move has more than one."""
+    TRIAL_S, RESOLUTION, SHARE = 0.25, 0.05, 0.9
+
+    def __init__(self, router: Forwarder, gen: Generator) -> None:
+        self.router, self.gen = router, gen
+        self.pps = 0.0
+        self.searches = 0
+        self.excuses = Excuses()
+
+    def holds(self) -> bool:
+        """Does a trial at 90 % of it lose nothing?"""
+        return trial(self.router, self.gen, self.SHARE * self.pps, self.TRIAL_S, self.excuses)["lost"] == 0
+
+    def rate(self) -> float:
+        """90 % of it; searched for when the one that is known holds no longer."""
+        for _ in range(4):
+            if self.pps and self.holds():
+                break
+            self.searches += 1
+            self.pps = search(self.router, self.gen, self.TRIAL_S, self.RESOLUTION, self.excuses).pps
+        return self.SHARE * self.pps
