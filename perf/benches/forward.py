@@ -4,8 +4,6 @@
 Programs take turns within a round; the floor (testpmd that forwards without looking) is measured at both ends of each, and
 a round in which it has moved by more than 5 % is thrown away and repeated. A sample is the median of the windows of one start.
 """
-import gzip  # noqa: F401  (the table may be compressed; table_dump reads it)
-import os
 import random
 import statistics
 import subprocess
@@ -107,23 +105,21 @@ def _cases_small4(ctx: Context, t: Tables) -> list[Case]:
             for name, load, peers, quick in loads]
 
 
-def _cases_full4(ctx: Context, t: Tables, quick: bool) -> list[Case]:
+def _cases_full4(ctx: Context, t: Tables) -> list[Case]:
     """Ours holds the full table; l3fwd LPM 1,000 routes that cover the same destinations: it takes no more."""
     rules = t.rules("everywhere", t.everywhere, t.small[6])
     lpm = [l3fwd(ctx, "lpm", *rules), l3fwd(ctx, "lpm", *rules, binary="l3fwd-64"), l3fwd(ctx, "fib", *rules)]
-    n = 1 << 17 if quick else 1 << 20
+    n = 1 << 17 if ctx.quick else 1 << 20
     cases = []
     for name, dst in (("ip4-full", frames.destinations(t.rng, 4, t.full[4], n)),
                       ("ip4-full-uniform", frames.destinations_uniform(t.rng, n))):
         load = Load(t.source(name, 4, dst, [60]))
         peers = list(lpm)
-        if not quick and name == "ip4-full":
+        if not ctx.quick and name == "ip4-full":
             full = t.rules("full", t.full[4], t.small[6])
             peers += [l3fwd(ctx, "fib", *full, binary="l3fwd-fulltable"),
                       l3fwd(ctx, "fib", *full, binary="l3fwd-fulltable", simd=SIMD512)]
         cases.append(Case(name, load, [t.dwcp(name, load, t.full[4], t.full[6], True), *peers], name == "ip4-full"))
-        if quick:
-            break
     return cases
 
 
@@ -131,7 +127,8 @@ def _cases6(ctx: Context, t: Tables) -> list[Case]:
     rules = t.rules("small6", t.small[4], t.small[6])
     peers = [l3fwd(ctx, "lpm", *rules), l3fwd(ctx, "fib", *rules), l3fwd(ctx, "fib", *rules, simd=SIMD512)]
     small = Load(t.source("small6", 6, frames.destinations(t.rng, 6, t.small[6], 1 << 16), [80]))
-    full = Load(t.source("full6", 6, frames.destinations(t.rng, 6, t.full[6], 1 << 20), [80]))
+    n = 1 << 17 if ctx.quick else 1 << 20
+    full = Load(t.source("full6", 6, frames.destinations(t.rng, 6, t.full[6], n), [80]))
     return [Case("ip6-64k-1k", small, [t.dwcp("ip6-64k-1k", small, t.small[4], t.small[6], False), *peers]),
             Case("ip6-full", full, [t.dwcp("ip6-full", full, t.full[4], t.full[6], True), *peers])]
 
@@ -175,13 +172,12 @@ def _case(ctx: Context, case: Case) -> None:
 
 
 def run(ctx: Context) -> None:
-    only = os.environ.get("PERF_FORWARD_CASES", "").split()
     t = Tables(ctx)
-    cases = [*_cases_small4(ctx, t), *_cases_full4(ctx, t, ctx.quick), *([] if ctx.quick else _cases6(ctx, t))]
-    for case in cases:
-        if (case.quick or not ctx.quick) and (not only or case.name in only):
-            have = [p for p in case.peers if "/peers/" not in p.argv[0] or Path(p.argv[0]).exists()]
-            missing = [p.name for p in case.peers if p not in have]
-            if missing:
-                ctx.say(f"{case.name}: without {', '.join(missing)}: not built (package dpdk-doc has the sources)")
-            _case(ctx, replace(case, peers=have))
+    for case in [*_cases_small4(ctx, t), *_cases_full4(ctx, t), *_cases6(ctx, t)]:
+        if ctx.only not in case.name or not (case.quick or ctx.only or not ctx.quick):
+            continue
+        have = [p for p in case.peers if "/peers/" not in p.argv[0] or Path(p.argv[0]).exists()]
+        missing = [p.name for p in case.peers if p not in have]
+        if missing:
+            ctx.say(f"{case.name}: without {', '.join(missing)}: not built (package dpdk-doc has the sources)")
+        _case(ctx, replace(case, peers=have))

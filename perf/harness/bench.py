@@ -19,6 +19,7 @@ class Context:
     host: Host
     quick: bool
     bench: str = ""
+    only: str = ""  # part of the names of the cases that are wanted
     rows: list[Row] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 

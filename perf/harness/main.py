@@ -40,6 +40,7 @@ def _parse(argv: Sequence[str], doc: str) -> argparse.Namespace:
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("bench", nargs="*")
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--case", default="", metavar="TEXT")
     p.add_argument("--check", action="store_true")
     p.add_argument("--json", metavar="FILE")
     p.add_argument("--list", action="store_true")
@@ -110,7 +111,7 @@ def run(argv: Sequence[str], doc: str) -> int:
         machine = card(ROOT)
         print(card_text(machine), end="\n\n", flush=True)
         with Host(HUGE_PAGES) as host:
-            ctx = Context(ROOT, build, host, args.quick)
+            ctx = Context(ROOT, build, host, args.quick, only=args.case)
             failed = _measure(ctx, chosen)
         holds = _report(args, machine, ctx, budgets, set(chosen))
     except HostError as e:
