@@ -130,20 +130,23 @@ class Traffic(Recorder):
         self.assertTrue(all(c == "pktgen.set 0 rate 100" for c in calls if c.startswith("pktgen.set 0 rate")))
 
     def test_sources_no_more_than_mbufs(self) -> None:
-        r = self.record(PKTGEN / "profiles/sources.lua")
+        r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="16384")
         self.assertEqual([o["case"] for o in r.events("result")], [f"sources 2^{n}" for n in (10, 12, 14)])
         self.assertEqual([o["case"] for o in r.events("skipped")], [f"sources 2^{n}" for n in (16, 18, 20, 22)])
         last = [c.split()[-1] for c in r.calls if c.startswith("pktgen.range.src_ip 0 max")]
         self.assertEqual(last, ["10.64.4.0", "10.64.16.0", "10.64.64.0"])
         r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="262144")
         self.assertEqual(len(r.events("result")), 5)
+        self.assertEqual(len(self.record(PKTGEN / "profiles/sources.lua").events("result")), 0)
 
     def test_syn_flags(self) -> None:
-        r = self.record(PKTGEN / "profiles/syn-flood.lua")
+        r = self.record(PKTGEN / "profiles/syn-flood.lua", DWCP_PKTGEN_DISTINCT="16384")
         flags = [c.strip() for c in r.calls if "tcp flag" in c]
         self.assertEqual(flags, ["range 0 tcp flag clr all", "range 0 tcp flag set syn"] * 2)
         self.assertEqual([c.split()[-1] for c in r.calls if c.startswith("pktgen.range.ip_proto")], ["udp", "tcp", "tcp"])
         self.assertEqual({o["sources"] for o in r.events("result")}, {16384})
+        r = self.record(PKTGEN / "profiles/syn-flood.lua")
+        self.assertEqual({o["sources"] for o in r.events("result")}, {32}, "nobody has counted more")
 
     def test_imix_shares(self) -> None:
         sizes = [int(m[1]) for c in self.calls("imix") if (m := re.match(r"  seq .* (\d+)$", c))][:12]

@@ -76,6 +76,15 @@ local function search(backend, p, case)
         high = math.floor(offer(backend, p, case, nil, how.seconds).received_pps * 1.1)
     end
     local low, trials = 0, 0
+    -- the one look at the most may have fallen into a bad second
+    while trials < 4 do
+        local ok, figures = trial(backend, p, case, high, how.seconds)
+        trials = trials + 1
+        if not ok or figures.offered_pps < 0.9 * high then
+            break
+        end
+        low, high = high, high * 2
+    end
     while high - low > how.resolution * high and trials < 40 do
         local rate = math.floor((low + high) / 2)
         if trial(backend, p, case, rate, how.seconds) then

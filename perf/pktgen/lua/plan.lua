@@ -4,7 +4,7 @@
 -- What a profile may say (README.md has the words for it):
 --   name, about   the file's name; one line for --list
 --   traffic       protocol "udp" | "udp6" | "syn", size (with FCS), sources, flows; or mix; or capture = true.
---                 fewer_do: a generator that can't make as many sources makes what it can, and says how many
+--                 fewer_do: a generator that can't make as many sources and flows makes what it can, and says how many
 --   sweep         { traffic's field = { values } }: one case for each
 --   cases         or: { { name =, traffic =, load = }, … }, each over the profile's own traffic and load
 --   load          rate_pps (a number, or "most"), seconds, repeats; or search = { loss_ppm, resolution, … }

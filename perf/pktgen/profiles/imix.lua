@@ -8,6 +8,7 @@ return require("profile").run {
         mix = { { size = 64, share = 7 }, { size = 594, share = 4 }, { size = 1518, share = 1 } },
         sources = 256,
         flows = 4096,
+        fewer_do = true,
     },
     load = { rate_pps = "most", seconds = 8 },
     cases = {

@@ -6,7 +6,7 @@
 return require("profile").run {
     name = "search",
     about = "highest rate without loss, smallest frames",
-    traffic = { protocol = "udp", size = 64, sources = 256, flows = 4096 },
+    traffic = { protocol = "udp", size = 64, sources = 256, flows = 4096, fewer_do = true },
     load = { search = { loss_ppm = 0, resolution = 0.02, seconds = 3, confirm_seconds = 20 } },
     bars = {
         { figure = "lossfree_pps", at_least = 500000 },

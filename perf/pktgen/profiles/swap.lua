@@ -6,7 +6,7 @@
 return require("profile").run {
     name = "swap",
     about = "routing tables swapped under load, nothing lost",
-    traffic = { protocol = "udp", size = 64, sources = 256, flows = 4096 },
+    traffic = { protocol = "udp", size = 64, sources = 256, flows = 4096, fewer_do = true },
     during = "swap",
     load = { rate_pps = 200000, seconds = 30 },
     bars = {

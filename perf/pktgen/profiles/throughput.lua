@@ -6,7 +6,7 @@
 return require("profile").run {
     name = "throughput",
     about = "packets a second at the most that the generator can offer, 64 to 1518 bytes",
-    traffic = { protocol = "udp", sources = 256, flows = 4096 },
+    traffic = { protocol = "udp", sources = 256, flows = 4096, fewer_do = true },
     sweep = { size = { 64, 128, 256, 512, 1024, 1280, 1518 } },
     load = { rate_pps = "most", seconds = 8 },
     bars = {

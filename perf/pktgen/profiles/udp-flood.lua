@@ -3,7 +3,7 @@
 return require("profile").run {
     name = "udp-flood",
     about = "UDP from 4,096 reflectors, small and large datagrams",
-    traffic = { protocol = "udp", sources = 1 << 12, flows = 1 << 14 },
+    traffic = { protocol = "udp", sources = 1 << 12, flows = 1 << 14, fewer_do = true },
     load = { rate_pps = "most", seconds = 8 },
     cases = {
         { name = "small", traffic = { size = 64 } },

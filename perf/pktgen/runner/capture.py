@@ -38,6 +38,16 @@ def _write(path: Path, frames: list[bytes]) -> None:
             f.write(struct.pack("<IIII", i // 1000, i % 1000 * 1000, len(frame), len(frame)) + frame)
 
 
+def capture_empty(path: Path) -> None:
+    """One frame that nobody takes: DPDK's pcap driver wants something to read."""
+    _write(path, [bytes(60)])
+
+
+def sources_count(path: Path) -> int:
+    """Different IPv4 source addresses in a capture."""
+    return len({f[26:30] for f in _frames(path) if f[12:14] == b"\x08\x00"})
+
+
 def capture_copy(source: Path, target: Path, mac: str) -> int:
     """Return: bytes of the longest frame. Frames that are too long for a port, or cut to less than a header, stay out."""
     address = bytes.fromhex(mac.replace(":", ""))

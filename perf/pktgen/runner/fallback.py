@@ -89,6 +89,8 @@ class Fallback:
             raise HostError(f"traffic_gen: {o['error']}")
         latency = o.pop("latency_ns", {})
         o |= {f"latency_{p}_ns": latency[p] for p in LATENCIES if p in latency}
+        if not t.get("capture"):
+            o["sources"] = t["sources"]
         return o | self.site.finish(o["offered_pps"])
 
     def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:

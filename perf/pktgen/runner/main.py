@@ -47,6 +47,7 @@ def _parse(argv: Sequence[str], doc: str) -> argparse.Namespace:
     for option in ("--json", "--capture", "--tx-pci", "--rx-pci", "--dut", "--swap-command", "--judge"):
         p.add_argument(option)
     p.add_argument("--bar", action="append", default=[])
+    p.add_argument("--distinct", type=int)
     p.add_argument("--prefixes", type=int)
     p.add_argument("--build", default=str(ROOT / "build"))
     return p.parse_args(argv)
@@ -118,13 +119,14 @@ class Run:
         self.a, self.host = a, host
         self.build = Path(a.build).resolve()
         self.huge = host.want > 0
+        os.environ["RUNTIME_DIRECTORY"] = str(host.tmp)  # where DPDK's programs leave their directories
         # Pktgen has a thread that spins for each port: two on one CPU take turns, and what comes meanwhile is lost.
         one_port = backend == "pktgen" and len(os.sched_getaffinity(0)) < CPUS_TWO_PORTS
         lab = None if nics else self._lab(one_port)
         self.site = Site(lab, nics)
         env = {"DWCP_PKTGEN_QUICK": "1" if a.quick else "0", **self._capture()}
         if backend == "pktgen":
-            self.backend: Fallback | pktgen.Pktgen = pktgen.Pktgen(ROOT, host, self.site, env, self.huge)
+            self.backend: Fallback | pktgen.Pktgen = pktgen.Pktgen(ROOT, host, self.site, env, self.huge, a.distinct)
         else:
             self.backend = Fallback(ROOT, self.build / GENERATOR, host, self.site, env)
         self.lines: list[dict] = []

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harness.host import Host, HostError, Proc, cpu_worker
 
+from runner.capture import capture_empty, sources_count
 from runner.fallback import describe, lua_env
 from runner.site import Site
 
@@ -60,23 +62,38 @@ def program() -> str | None:
 
 
 class Pktgen:
-    def __init__(self, root: Path, host: Host, site: Site, env: dict[str, str], huge: bool) -> None:
+    def __init__(self, root: Path, host: Host, site: Site, env: dict[str, str], huge: bool,
+                 distinct: int | None) -> None:
         self.root, self.host, self.site, self.huge = root, host, site, huge
         self.results = host.tmp / "results.jsonl"
         self.env = lua_env(root, "pktgen", env)
         self.capture = env.get("DWCP_PKTGEN_CAPTURE")
         self.cpus = [c for c in sorted(os.sched_getaffinity(0)) if not site.lab or c != cpu_worker()]
-        self._ports()
+        self.env |= {"DWCP_PKTGEN_RESULTS": str(self.results), "DWCP_PKTGEN_QUIT": "1", "DWCP_PKTGEN_MAC": site.mac}
+        self._distinct(distinct)
+        self._ports([d for _, d in site.devices()])
 
-    def _ports(self) -> None:
+    def _distinct(self, known: int | None) -> None:
+        """How many different packets it sends, counted: with a driver that frees an mbuf at once, as memif's does."""
+        if known is None:
+            path = self.host.tmp / "count.pcap"
+            capture_empty(self.host.tmp / "nothing.pcap")
+            self._ports([f"net_pcap0,tx_pcap={path},rx_pcap={self.host.tmp / 'nothing.pcap'}"] * 2)
+            self.env["DWCP_PKTGEN_DISTINCT"] = str(1 << 14)
+            for o in self._run(self.root / "perf/pktgen/backend/pktgen/count.lua"):
+                if o["event"] == "error":
+                    raise HostError(f"counting Pktgen's sources: {o['text']}")
+            known = sources_count(path)
+            path.unlink()
+        print(f"Pktgen sends {known:,} different packets in range mode", file=sys.stderr, flush=True)
+        self.env["DWCP_PKTGEN_DISTINCT"] = str(known)
+
+    def _ports(self, sides: Sequence[str]) -> None:
         """DPDK numbers PCI devices first, by address, then the others as they are named."""
-        devices = list(dict.fromkeys(d for _, d in self.site.devices()))
-        ranked = sorted((d for d in devices if PCI.match(d)), key=str.lower) + [d for d in devices if not PCI.match(d)]
-        sides = [str(ranked.index(d)) for _, d in self.site.devices()]
-        self.devices = ranked
-        self.env |= {"DWCP_PKTGEN_TX_PORT": sides[0], "DWCP_PKTGEN_RX_PORT": sides[1], "DWCP_PKTGEN_MAC": self.site.mac,
-                     "DWCP_PKTGEN_RESULTS": str(self.results), "DWCP_PKTGEN_QUIT": "1",
-                     "RUNTIME_DIRECTORY": str(self.host.tmp)}
+        devices = list(dict.fromkeys(sides))
+        self.devices = sorted((d for d in devices if PCI.match(d)), key=str.lower)
+        self.devices += [d for d in devices if not PCI.match(d)]
+        self.env |= {f"DWCP_PKTGEN_{side}_PORT": str(self.devices.index(d)) for side, d in zip(("TX", "RX"), sides)}
 
     def _argv(self, profile: Path) -> list[str]:
         lcores = ",".join(f"{i}@{self.cpus[i % len(self.cpus)]}" for i in range(len(self.devices) + 1))
@@ -109,23 +126,29 @@ class Pktgen:
                     raise HostError(f"pktgen wrote no result for {SILENCE_S} s:\n{p.tail()}")
                 time.sleep(0.02)
 
-    def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:
+    def _run(self, profile: Path) -> Iterator[dict]:
+        """Every line that the profile says."""
         self.results.write_text("")
         p = Terminal(self._argv(profile), self.host.tmp / "pktgen.log", self.env, self.cpus)
         self.host.procs.append(p)
-        ended = False
+        ended, tail = False, ""
         try:
             for o in self._lines(p):
+                ended = ended or o["event"] in ("end", "error")
+                yield o
+            tail = p.tail()
+        finally:
+            self.host.stop(p)
+        if not ended:
+            raise HostError(f"pktgen ended before {profile.name} did:\n{tail}")
+
+    def run(self, profile: Path, line_cb: Callable[[dict], None]) -> None:
+        try:
+            for o in self._run(profile):
                 if o["event"] == "offer":
                     self.site.begin(o.get("during"))
                 elif o["event"] in ("result", "trial") and self.site.under_way:
                     o |= self.site.finish(o["offered_pps"])
-                ended = ended or o["event"] in ("end", "error")
                 line_cb(o)
         finally:
             self.site.abort()
-            if not ended:
-                tail = p.tail()
-            self.host.stop(p)
-        if not ended:
-            raise HostError(f"pktgen ended before {profile.name} did:\n{tail}")

@@ -187,8 +187,8 @@ def _drops(r: dict) -> str:
 def results_table(p: Profile) -> str:
     lines = [[p.name, r["case"], _mpps(r, "offered_pps"), _mpps(r, "received_pps"), number_text(r["lost"]),
               number_text(r["lost_ppm"]), _us(r, "latency_p50_ns"), _us(r, "latency_p99_ns"),
-              number_text(r.get("gap_us")), str(r.get("swaps", ""))] for r in p.results]
-    text = table_text(["profile", "case", "offered", "received", "lost", "ppm", "p50 us", "p99 us", "away us", "swaps"],
+              number_text(r.get("gap_us")), f"{r['sources']:,}" if "sources" in r else "", str(r.get("swaps", ""))] for r in p.results]
+    text = table_text(["profile", "case", "offered", "received", "lost", "ppm", "p50 us", "p99 us", "away us", "sources", "swaps"],
                       lines, 2)
     notes = [f"{p.name}  {r['case']}: dropped by the router: {_drops(r)}" for r in p.results if _drops(r)]
     notes += [f"{p.name}  {r['case']}: only {r['offered_pps'] / p.rates[r['case']] * 100:.0f} % of the rate asked for was sent"
