@@ -123,11 +123,12 @@ static void applied(struct builder_apply *p)
 			 strerror(-p->err));
 	config_use(a, p->bundle);
 	log_event("config.applied hash=%016llx intent_revision=%llu routes_rejected=%llu "
-		  "api_routes=%u api_routes_unusable=%u error=\"%s\"",
+		  "api_routes=%u api_routes_unusable=%u read_us=%llu apply_us=%llu error=\"%s\"",
 		  (unsigned long long)p->bundle->cfg->hash,
 		  (unsigned long long)p->facts.intent_revision,
 		  (unsigned long long)p->facts.n_rejected, p->facts.n_api, p->facts.n_api_unusable,
-		  p->err ? strerror(-p->err) : "");
+		  (unsigned long long)(p->bundle->read_ns / 1000),
+		  (unsigned long long)(p->apply_ns / 1000), p->err ? strerror(-p->err) : "");
 	rsp.etag = p->facts.intent_revision;
 	rsp.body = json_pack("{s:o, s:I, s:I}", "sections", sections, "intent_revision",
 			     (json_int_t)p->facts.intent_revision, "routes_rejected",

@@ -121,6 +121,7 @@ static void apply_run(struct job *j)
 {
 	struct builder_apply *a = (struct builder_apply *)j;
 	struct builder *b = a->builder;
+	u64 start_ns = clock_ns();
 
 	a->err = bundle_apply(b, a->bundle);
 	b->facts.intent_revision++;
@@ -129,6 +130,7 @@ static void apply_run(struct job *j)
 	/* so that a revision is never given out twice, whatever happens; mutations insist on it, a reload does not */
 	store_save(&b->store, b->facts.intent_revision);
 	a->facts = b->facts;
+	a->apply_ns = clock_ns() - start_ns;
 }
 
 static void apply_done(struct job *j)

@@ -47,6 +47,7 @@ struct builder_apply {
 	void (*done)(struct builder_apply *a); /* on the loop; frees @a */
 	void *arg;
 	int err;
+	u64 apply_ns; /* what it took */
 	struct builder_facts facts;
 };
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
+
 static int text_make(struct bundle *b)
 {
 	size_t len;
@@ -41,6 +43,7 @@ static int files_load(struct bundle *b)
 struct bundle *bundle_load(const char *path)
 {
 	struct bundle *b = calloc(1, sizeof(*b));
+	u64 start_ns = clock_ns();
 
 	if (!b)
 		return NULL;
@@ -49,6 +52,7 @@ struct bundle *bundle_load(const char *path)
 		b->err = files_load(b);
 	if (!b->err)
 		b->err = text_make(b);
+	b->read_ns = clock_ns() - start_ns;
 	return b;
 }
 
