@@ -4,7 +4,6 @@
 Forwarders take turns within a round, so that what the machine does meanwhile meets all of them. A search during which the
 two virtual CPUs were far apart is thrown away and repeated.
 """
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,14 +31,13 @@ class Case:
 
 
 def _cases(ctx: Context) -> list[Case]:
-    t = Tables(ctx)
+    t = Tables.of(ctx)
     small, full = t.destinations("small", t.small), t.destinations("full", t.full)
     ours = Dwcp(ctx, "dwcp")
     ours.build(t.routes("small", t.small))
     ours_full = Dwcp(ctx, "dwcp-full")
     ours_full.build(t.routes("full", t.full))
-    floor, macswap = Testpmd(ctx, "io"), Testpmd(ctx, "macswap")
-    peers: list[Forwarder] = [floor, macswap]
+    peers: list[Forwarder] = [Testpmd(ctx, "io"), *([] if ctx.quick else [Testpmd(ctx, "macswap")])]
     if Path(ctx.program("perf/peers/l3fwd")).exists():
         peers.append(L3fwd(ctx, "l3fwd-lpm", "lpm", t.small))
     else:
@@ -91,9 +89,8 @@ class Bench:
 
 
 def run(ctx: Context) -> None:
-    only = os.environ.get("PERF_NDR_CASES", "").split()
-    bench = Bench(ctx, Distance(ctx), *((1, 0.25) if ctx.quick else (3, 1.0)))
+    bench = Bench(ctx, Distance(ctx), *((1, 0.2) if ctx.quick else (3, 0.5)))
     for case in _cases(ctx):
-        if (case.quick or not ctx.quick) and (not only or case.name in only):
+        if (case.quick or not ctx.quick) and ctx.only in case.name:
             bench.measure(case)
     ctx.say(f"{bench.thrown} searches thrown away because the CPUs were far apart; nearest {bench.distance.nearest:.0f} ns")

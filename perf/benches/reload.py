@@ -36,18 +36,6 @@ class Sample:
         return 0 if loss_explained(self.traffic, self.gaps) else self.traffic["lost"]
 
 
-def _sample(ctx: Context, d: Dwcp, gen: Generator, generations: Sequence[Path], rate: float, per_s: float,
-            seconds: float) -> Sample:
-    if per_s == 0:
-        before = d.gaps()
-        return Sample(rate, gen.run(rate, seconds), None, d.gaps().since(before))
-    with Publisher(ctx, d, generations, per_s, seconds) as p:
-        before = d.gaps()
-        gen.begin(rate, seconds + 0.2)
-        r = gen.finish(seconds + 20)
-        return Sample(rate, r, p.result(seconds + 30), d.gaps().since(before))
-
-
 @dataclass
 class Swaps:
     """One dataplane; runs with and without swaps in turn, at one rate for all or at 90 % of what it does now."""
@@ -58,14 +46,24 @@ class Swaps:
     rounds: int
     seconds: float
     fixed_pps: float = 0
+    huge: bool = False
     thrown: int = 0
+
+    def sample_at(self, gen: Generator, rate: float, per_s: float) -> Sample:
+        if per_s == 0:
+            before = self.d.gaps()
+            return Sample(rate, gen.run(rate, self.seconds), None, self.d.gaps().since(before))
+        with Publisher(self.ctx, self.d, self.generations, per_s, self.seconds, self.huge) as p:
+            before = self.d.gaps()
+            r = gen.run(rate, self.seconds + 0.2)
+            return Sample(rate, r, p.result(self.seconds + 30), self.d.gaps().since(before))
 
     def sample(self, gen: Generator, free: LossFree, per_s: float) -> Sample:
         """At 90 %: only what lies between two trials of that rate that lost nothing."""
         if self.fixed_pps:
-            return _sample(self.ctx, self.d, gen, self.generations, self.fixed_pps, per_s, self.seconds)
+            return self.sample_at(gen, self.fixed_pps, per_s)
         for attempt in range(TRIES):
-            s = _sample(self.ctx, self.d, gen, self.generations, free.rate(), per_s, self.seconds)
+            s = self.sample_at(gen, free.rate(), per_s)
             if free.holds():
                 return s
             self.thrown += 1
@@ -166,7 +164,7 @@ class Agent:
         return self.change(lambda: self.call("PUT", "/v1/routes", body))
 
 
-def _agent(ctx: Context, t: Tables, routes: Sequence[Path]) -> None:
+def _agent(ctx: Context, routes: Sequence[Path]) -> None:
     d = Dwcp(ctx, "dwcp-agent")
     agent = Agent(ctx, d, routes[0])
     n_full, n_routes = (1, 4) if ctx.quick else (5, 40)
@@ -176,21 +174,21 @@ def _agent(ctx: Context, t: Tables, routes: Sequence[Path]) -> None:
 
 
 def run(ctx: Context) -> None:
-    only = os.environ.get("PERF_RELOAD_PARTS", "full fixed huge agent").split()
-    t = Tables(ctx)
+    t = Tables.of(ctx)
     distance = Distance(ctx)
     args = [*lab.FRAMES["64B"], "--destinations", str(t.destinations("full", t.full))]
     routes = [t.routes(f"full{k}", t.full, k) for k in (1, 2)]
     rounds, seconds = (1, 0.7) if ctx.quick else (5, 2.0)
-    parts = [("full", "", "", 0.0, (0, 1, 10, 100)), ("fixed", "-1Mpps", "", 1e6, (0, 10, 100)),
+    parts = [("share", "", "", 0.0, (0, 1, 10, 100)), ("1Mpps", "-1Mpps", "", 1e6, (0, 10, 100)),
              ("huge", "-huge", "agent: { chunk_kb = 2048; };", 0.0, (0, 10))]
     for name, suffix, extra, fixed, per_second in parts:
-        if name not in only or (ctx.quick and name == "huge"):
+        if ctx.only not in name or (ctx.quick and name != "share"):
             continue
         d = Dwcp(ctx, f"dwcp-{name}", extra=extra)
         generations = [d.build(r, d.dir / f"generation{k}") for k, r in enumerate(routes)]
         (d.state / "generation").write_bytes(generations[0].read_bytes())
         distance.near(lab.PATIENCE_S)
-        Swaps(ctx, d, args, generations, rounds, seconds, fixed).run(suffix, per_second[1:3] if ctx.quick else per_second)
-    if "agent" in only:
-        _agent(ctx, t, routes)
+        swaps = Swaps(ctx, d, args, generations, rounds, seconds, fixed, huge=name == "huge")
+        swaps.run(suffix, (1, 10) if ctx.quick else per_second)
+    if ctx.only in "agent":
+        _agent(ctx, routes)

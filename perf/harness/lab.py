@@ -34,8 +34,25 @@ TARGETS = ["dataplane/dwcp-dataplane", "control/cli/dwcp-cli", "perf/gen/traffic
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
+def address4(a: int) -> str:
+    return f"{a >> 24}.{a >> 16 & 255}.{a >> 8 & 255}.{a & 255}"
+
+
+def prefix4(p: frames.Prefix) -> str:
+    return f"{address4(p[0])}/{p[1]}"
+
+
 class Tables:
     """Prefixes, the routes that are made of them, and destinations inside; the same in every run."""
+
+    made: dict[Path, "Tables"] = {}
+
+    @classmethod
+    def of(cls, ctx: Context) -> "Tables":
+        """One for all benches of a run."""
+        if ctx.host.tmp not in cls.made:
+            cls.made[ctx.host.tmp] = cls(ctx)
+        return cls.made[ctx.host.tmp]
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
@@ -46,20 +63,25 @@ class Tables:
 
     def destinations(self, name: str, table: dict[int, list[frames.Prefix]], n: int = 65536) -> Path:
         path = self.dir / f"{name}.addresses"
+        if path.exists():
+            return path
         dst = frames.destinations(random.Random(SEED), 4, table[4], n)
-        path.write_text("".join(f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}\n" for d in dst), encoding="ascii")
+        path.write_text("".join(f"{address4(d)}\n" for d in dst), encoding="ascii")
         return path
 
     def routes(self, name: str, table: dict[int, list[frames.Prefix]], k: int = 0) -> Path:
         """Route file of table k: other next hops than any other k, and without another fiftieth of the prefixes."""
         path = self.dir / f"{name}.routes"
+        if path.exists():
+            return path
         rng = random.Random(SEED + k)
         thin = k and len(table[4]) > 10000
         with open(path, "w", encoding="ascii") as f:
             f.write(f"0.0.0.0/0 via 10.0.2.{FIRST_HOP + k % N_HOPS}\n::/0 via fd00:2::{FIRST_HOP + k % N_HOPS:x}\n")
             for family, via in ((4, "10.0.2.{}"), (6, "fd00:2::{:x}")):
                 hops = [via.format(FIRST_HOP + i) for i in range(N_HOPS)]
-                f.writelines(f"{frames.prefix_text(family, p)} via {hops[(i + k) % N_HOPS]}\n"
+                text = prefix4 if family == 4 else lambda p: frames.prefix_text(6, p)
+                f.writelines(f"{text(p)} via {hops[(i + k) % N_HOPS]}\n"
                              for i, p in enumerate(table[family])
                              if p[1] > 0 and not (thin and rng.random() < 0.02))
         return path
@@ -318,10 +340,11 @@ class Generator:
 class Publisher:
     """Full tables, published in turn in an agent's place, from entering until @seconds are over or it is left."""
 
-    def __init__(self, ctx: Context, d: Forwarder, generations: Sequence[Path], per_s: float, seconds: float) -> None:
+    def __init__(self, ctx: Context, d: Forwarder, generations: Sequence[Path], per_s: float, seconds: float,
+                 huge: bool = False) -> None:
         self.ctx = ctx
         self.argv = [ctx.program("perf/reload/table_publisher"), "--run-dir", str(d.dir / "run"), "--rate", str(per_s),
-                     "--seconds", str(seconds), *map(str, generations)]
+                     "--seconds", str(seconds), *(["--huge"] if huge else []), *map(str, generations)]
 
     def __enter__(self) -> "Publisher":
         self.proc = self.ctx.host.start(self.argv, "publisher", cpus=[cpu_other()])
