@@ -14,6 +14,7 @@ SLOW = "DWCP_STAGE_SLOW"  # STAGE:PERCENT: does the comparison notice?
 def run(ctx: Context) -> None:
     restarts, rounds = (5, 3) if ctx.quick else (11, 7)
     slow = ["--slow", os.environ[SLOW]] if SLOW in os.environ else []
+    only = ["-c", ctx.only] if ctx.only else []
     ctx.say(f"{restarts} restarts" + (f", slowed: {slow[1]}" if slow else ""))
-    argv = [ctx.program(TARGETS[0]), "-j", "-r", str(rounds), "-C", str(cpu_worker()), *slow]
+    argv = [ctx.program(TARGETS[0]), "-j", "-r", str(rounds), "-C", str(cpu_worker()), *only, *slow]
     ctx.rows_of_programs([ctx.call(argv) for _ in range(restarts)])

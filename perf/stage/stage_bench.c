@@ -6,7 +6,7 @@
  *	stage_bench --count [--slow STAGE:PERCENT]
  *	  -j     JSON lines on stdout, all else on stderr
  *	  -r N   rounds (21); a row is their min, median and max
- *	  -c C   only cases and bursts whose name begins with C
+ *	  -c C   only cases and bursts with C in their name
  *	  -C N   the CPU to stay on (the last that may be used)
  *	  -H     tables in 2 MB pages, as with agent.chunk_kb = 2048 (else 256 kB pieces on 4 kB pages)
  *	  --slow STAGE:PERCENT   that stage costs so much more: does the harness see it?
@@ -159,7 +159,7 @@ static void rows_print(struct measurement *m, const struct options *o)
 static bool wanted(const struct options *o, const char *name)
 {
 	for (u32 i = 0; i < o->n_select; i++)
-		if (strncmp(name, o->select[i], strlen(o->select[i])) == 0)
+		if (strstr(name, o->select[i]))
 			return true;
 	return o->n_select == 0;
 }

@@ -32,7 +32,7 @@ def row(median: float, low: float | None = None, high: float | None = None, unit
 
 
 def context(rows: list[Row] | None = None) -> Context:
-    return Context(ROOT, ROOT / "build", None, True, "stage", rows or [])
+    return Context(root=ROOT, build=ROOT / "build", host=None, quick=True, bench="stage", rows=rows or [])
 
 
 class Temporary(unittest.TestCase):
@@ -316,6 +316,12 @@ class Gate(Temporary):
     def test_creep_since_the_release(self) -> None:
         self.assertEqual(self.failing({"p/a": 109.9}, {"p/a": 109.0}, {"p/a": 100.0}), [])
         self.assertEqual(self.failing({"p/a": 110.1}, {"p/a": 109.0}, {"p/a": 100.0}), ["p/a"])
+
+    def test_work_may_move_between_stages(self) -> None:
+        release = {"p/a": 100.0, "t/a": 100.0, "p/b": 50.0}
+        self.assertEqual(self.failing({"p/a": 150.0, "t/a": 50.0}, {"p/a": 150.0, "t/a": 50.0}, release), [])
+        self.assertEqual(self.failing({"p/a": 150.0, "t/a": 51.0}, {"p/a": 150.0, "t/a": 51.0}, release), ["p/a"])
+        self.assertEqual(self.failing({"p/a": 150.0, "t/a": 50.0}, {"p/a": 100.0, "t/a": 50.0}, release), ["p/a"])
 
     def test_fall_is_a_hint(self) -> None:
         finding, = gate.judge({"p/a": 90.0}, {"p/a": 100.0}, {"p/a": 100.0})

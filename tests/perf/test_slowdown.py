@@ -108,7 +108,7 @@ def main() -> int:
         except HostError as e:
             print(f"without huge pages: {e}")
             host = None
-        ctx = Context(ROOT, Path(sys.argv[1]), host, True, "stage")
+        ctx = Context(root=ROOT, build=Path(sys.argv[1]), host=host, quick=True, bench="stage")
         return 0 if all([check(ctx, s, tmp) for s in stages]) else 1
 
 
