@@ -131,12 +131,12 @@ class Traffic(Recorder):
 
     def test_sources_no_more_than_mbufs(self) -> None:
         r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="16384")
-        self.assertEqual([o["case"] for o in r.events("result")], [f"sources 2^{n}" for n in (10, 12, 14)])
+        self.assertEqual([o["case"] for o in r.events("result")], [f"sources 2^{n}" for n in (10, 12, 14) for _ in range(3)])
         self.assertEqual([o["case"] for o in r.events("skipped")], [f"sources 2^{n}" for n in (16, 18, 20, 22)])
         last = [c.split()[-1] for c in r.calls if c.startswith("pktgen.range.src_ip 0 max")]
         self.assertEqual(last, ["10.64.4.0", "10.64.16.0", "10.64.64.0"])
         r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="262144")
-        self.assertEqual(len(r.events("result")), 5)
+        self.assertEqual(len({o["case"] for o in r.events("result")}), 5)
         self.assertEqual(len(self.record(PKTGEN / "profiles/sources.lua").events("result")), 0)
 
     def test_syn_flags(self) -> None:

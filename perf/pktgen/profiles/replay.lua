@@ -18,5 +18,12 @@ return require("profile").run {
         { figure = "lost", case = "held", at_most = 0 },
         { figure = "accounting_difference", at_most = 0 },
     },
-    quick = { load = { seconds = 1 } },
+    quick = {
+        load = { seconds = 1 },
+        bars = {
+            { figure = "received_pps", case = "most", at_least = 200000 },
+            { figure = "lost", case = "held", at_most = 0 },
+            { figure = "accounting_difference", at_most = 0 },
+        },
+    },
 }

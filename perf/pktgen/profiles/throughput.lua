@@ -13,5 +13,9 @@ return require("profile").run {
         { figure = "received_pps", at_least = 1000000 },
         { figure = "accounting_difference", at_most = 0 },
     },
-    quick = { sweep = { size = { 64, 1518 } }, load = { rate_pps = "most", seconds = 1 } },
+    quick = {
+        sweep = { size = { 64, 1518 } },
+        load = { rate_pps = "most", seconds = 1 },
+        bars = { { figure = "received_pps", at_least = 200000 }, { figure = "accounting_difference", at_most = 0 } },
+    },
 }

@@ -16,5 +16,8 @@ return require("profile").run {
         { figure = "lost", case = "large, held", at_most = 0 },
         { figure = "accounting_difference", at_most = 0 },
     },
-    quick = { load = { seconds = 1 } },
+    quick = {
+        load = { seconds = 1 },
+        bars = { { figure = "lost", case = "large, held", at_most = 0 }, { figure = "accounting_difference", at_most = 0 } },
+    },
 }

@@ -86,10 +86,18 @@ class Profile:
     def cases(self) -> list[str]:
         return list(dict.fromkeys(r["case"] for r in self.results))
 
-    def value(self, case: str, figure: str) -> float | None:
-        """The worst of its runs would hide nothing; the median of rates is what is stable: figures of a case are few."""
-        values = sorted(r[figure] for r in self.results if r["case"] == case and figure in r)
-        return values[len(values) // 2] if values else None
+    def run_of(self, case: str, bar: Bar) -> dict | None:
+        """The run of a case that a bar judges: the median one of what is to be much, the worst of what is to be little."""
+        runs = [r for r in self.results if r["case"] == case and bar.figure in r]
+        if not runs:
+            return None
+        if bar.at_most is not None:
+            return max(runs, key=lambda r: r[bar.figure] - r.get("excusable", 0))
+        return sorted(runs, key=lambda r: r[bar.figure])[len(runs) // 2]
+
+    def value(self, case: str, bar: Bar) -> float | None:
+        run = self.run_of(case, bar)
+        return None if run is None else run[bar.figure]
 
 
 def profiles_of_lines(lines: Iterable[str]) -> list[Profile]:
@@ -108,33 +116,30 @@ def profiles_of_lines(lines: Iterable[str]) -> list[Profile]:
 # ---- bars ------------------------------------------------------------------------------------------------------------
 
 
-def _excused(p: Profile, bar: Bar, case: str, value: float) -> str:
+def _excused(run: dict, bar: Bar) -> str:
     """Loss that the worker's own clock explains: the scheduler kept it from the CPU. Said, never hidden."""
-    if bar.figure != "lost" or bar.at_most is None or value <= bar.at_most:
+    if bar.figure != "lost" or bar.at_most is None or run["lost"] - run.get("excusable", 0) > bar.at_most:
         return ""
-    excusable = p.value(case, "excusable") or 0
-    if value - excusable > bar.at_most:
-        return ""
-    return (f"EXCUSED: the worker was kept from its CPU for {number_text(p.value(case, 'gap_us'))} us, in which "
-            f"{number_text(excusable)} packets arrive")
+    return (f"EXCUSED: the worker was kept from its CPU for {number_text(run['gap_us'])} us, in which "
+            f"{number_text(run['excusable'])} packets arrive")
 
 
 def _judge_one(p: Profile, bar: Bar, case: str) -> Verdict:
-    value = p.value(case, bar.figure)
+    value = p.value(case, bar)
     if value is not None and bar.over:
-        base = p.value(bar.over, bar.figure)
+        base = p.value(bar.over, bar)
         value = value / base if base else None
     if value is None:
         known = bar.figure in ROUTERS_OWN
         return Verdict(bar, case, None, known, "not known: the router was not asked" if known else "NOT MEASURED")
     if bar.holds(value):
         return Verdict(bar, case, value, True, "holds")
-    excuse = _excused(p, bar, case, value)
+    excuse = "" if bar.over else _excused(p.run_of(case, bar), bar)
     return Verdict(bar, case, value, bool(excuse), excuse or f"MISSED by {bar.missed_by(value)}")
 
 
 def _judge_across(p: Profile, bar: Bar) -> Verdict:
-    values = [v for v in (p.value(c, bar.figure) for c in p.cases()) if v is not None]
+    values = [v for v in (p.value(c, bar) for c in p.cases()) if v is not None]
     if len(values) < 2 or max(values) <= 0:
         return Verdict(bar, "all", None, False, "NOT MEASURED")
     value = min(values) / max(values)
