@@ -15,7 +15,7 @@ from harness.host import HostError, Proc, cpu_other, cpu_worker
 PAGE = struct.Struct("<3Q")
 SAMPLE = struct.Struct("<5Q")
 SAMPLE_AT, SAMPLE_BYTES, PAGE_BYTES = 128, 128, 128 + 8 * 128
-START_S = 90  # a full table takes l3fwd most of it
+START_S = 60  # a full table takes l3fwd most of it
 
 
 @dataclass(frozen=True)

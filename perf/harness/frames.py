@@ -96,6 +96,7 @@ def _template6(length: int) -> bytes:
 
 def _write(path: Path, entry_at: int, template: bytes, lengths: Sequence[int], entries: bytes, entry_bytes: int) -> None:
     n = len(entries) // entry_bytes
+    assert n & (n - 1) == 0 and n * entry_bytes == len(entries)
     hdr = HDR.pack(MAGIC, n, entry_bytes, entry_at, len(template), len(lengths),
                    *lengths, *[0] * (64 - len(lengths)), template.ljust(128, b"\0"), bytes(8))
     path.write_bytes(hdr.ljust(320, b"\0") + entries)
@@ -105,7 +106,7 @@ def source_write(path: Path, family: int, dst: Sequence[int], lengths: Sequence[
     """len(dst) flows, a power of two: each destination with a source address and port of its own."""
     assert len(dst) & (len(dst) - 1) == 0
     pack = struct.Struct(">HIIHH").pack
-    pack_long = struct.Struct(">HHHBBHIIHHHHI").pack
+    pack_long = struct.Struct(">HHHBBHIIHHHHIH").pack
     pack6 = struct.Struct(">QIQQHH").pack
     out = []
     for i, d in enumerate(dst):
@@ -118,7 +119,7 @@ def source_write(path: Path, family: int, dst: Sequence[int], lengths: Sequence[
         if len(lengths) == 1:
             out.append(pack(csum, src, d, port, 9) + struct.pack(">H", length - 20))
         else:
-            out.append(pack_long(length, 0, 0, 64, 17, csum, src, d, port, 9, length - 20, 0, 0))
+            out.append(pack_long(length, 0, 0, 64, 17, csum, src, d, port, 9, length - 20, 0, 0, 0))
     if family == 6:
         _write(path, 26, _template6(lengths[0]), lengths, b"".join(out), 32)
     elif len(lengths) == 1:

@@ -17,11 +17,13 @@
 #define PARSE_BURST_MAX 64
 
 struct pkt_columns {
-	u32 dst4[PARSE_BURST_MAX];  /* host order */
-	u32 src4[PARSE_BURST_MAX];  /* host order */
-	u32 ports[PARSE_BURST_MAX]; /* as in the frame: source, destination */
-	u32 ttl_word
-		[PARSE_BURST_MAX]; /* bytes 8 … 11 of the IP header as they leave: TTL - 1, protocol, checksum */
+	/* host order */
+	u32 dst4[PARSE_BURST_MAX];
+	u32 src4[PARSE_BURST_MAX];
+	/* as in the frame: source and destination port */
+	u32 ports[PARSE_BURST_MAX];
+	/* bytes 22 to 25 of the frame as they leave: TTL - 1, protocol, checksum */
+	u32 ttl_word[PARSE_BURST_MAX];
 };
 
 /**
