@@ -69,6 +69,25 @@ static void route_lookup_mixed(struct burst *b, u16 family_flag)
 		b->slot[at[i]] = root ? slot[i] : 0;
 }
 
+/* IPv6 alone. Return: false when it is not. */
+static bool route_lookup_ip6(struct burst *b)
+{
+	const struct generation *g = b->gen;
+	struct fib_addr key[BURST_MAX];
+	u16 all = PKT_IP6;
+
+	if (b->common || !g->ip6)
+		return false;
+	for (u32 i = 0; i < b->n; i++) {
+		all &= b->pkt[i].flags;
+		key[i] = b->pkt[i].dst;
+	}
+	if (!all)
+		return false;
+	fib_lookup6(&g->fib, g->ip6, key, b->slot, b->n);
+	return true;
+}
+
 /* Slots of all packets; the usual burst is IPv4 of the common kind alone. */
 static void route_lookup(struct burst *b)
 {
@@ -78,6 +97,8 @@ static void route_lookup(struct burst *b)
 		fib_lookup4(&g->fib, g->ip4, b->col.dst4, b->slot, b->n);
 		return;
 	}
+	if (route_lookup_ip6(b))
+		return;
 	route_lookup_mixed(b, PKT_IP4);
 	route_lookup_mixed(b, PKT_IP6);
 }

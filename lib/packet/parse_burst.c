@@ -178,16 +178,19 @@ inline_here __m256i l4_bad(const u8 *const *frame, __m256i protocol, __m256i wor
 inline_here u32 parse_eight(const struct parse_cfg *cfg, const u8 *const *frame, const u32 *seg_len,
 			    struct pkt_columns *ret, u32 at)
 {
-	struct columns eth = columns_load(frame, 0), ip = columns_load(frame, 14),
-		       l4 = columns_load(frame, 30);
-	__m256i seg = _mm256_loadu_si256((const __m256i *)seg_len);
-	__m256i ip_len = be16_low(_mm256_srli_epi32(ip.c0, 16));
-	__m256i src = bswap32(ip.c3), dst = bswap32(l4.c0);
-	__m256i bad = mac_bad(cfg, eth.c0, eth.c1);
-
+	struct columns eth = columns_load(frame, 0), ip, l4;
+	__m256i seg = _mm256_loadu_si256((const __m256i *)seg_len), ip_len, src, dst, bad;
 	/* EtherType, version and IHL: 08 00 45 */
-	bad = _mm256_or_si256(bad, _mm256_xor_si256(and32(eth.c3, 0xffffff),
-						    _mm256_set1_epi32(0x450008)));
+	__m256i other = _mm256_xor_si256(and32(eth.c3, 0xffffff), _mm256_set1_epi32(0x450008));
+
+	if (!_mm256_movemask_epi8(equals32(other, 0)))
+		return 0; /* eight of IPv6, say */
+	ip = columns_load(frame, 14);
+	l4 = columns_load(frame, 30);
+	ip_len = be16_low(_mm256_srli_epi32(ip.c0, 16));
+	src = bswap32(ip.c3);
+	dst = bswap32(l4.c0);
+	bad = _mm256_or_si256(mac_bad(cfg, eth.c0, eth.c1), other);
 	bad = _mm256_or_si256(bad, and32(ip.c1, 0xff3f0000));
 	bad = _mm256_or_si256(bad,
 			      above32(_mm256_add_epi32(ip_len, _mm256_set1_epi32(ETH_HDR_BYTES)),
