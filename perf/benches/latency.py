@@ -35,7 +35,7 @@ def _runs(ctx: Context, distance: Distance, s: Forwarder, args: Sequence[str], r
 
 
 def run(ctx: Context) -> None:
-    rounds, seconds = (1, 0.5) if ctx.quick else (5, 2.0)
+    rounds, seconds = (1, 0.5) if ctx.quick else (3, 1.5)
     distance, t = Distance(ctx), Tables.of(ctx)
     args = [*lab.FRAMES["64B"], "--destinations", str(t.destinations("full", t.full))]
     poll, adaptive, floor = Dwcp(ctx, "dwcp"), Dwcp(ctx, "dwcp-adaptive", idle="adaptive"), Testpmd(ctx, "io")

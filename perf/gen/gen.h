@@ -37,6 +37,7 @@ struct gen_cfg {
 	bool loop;		     /* no router: what is sent comes back by a ring in memory */
 	u32 cpu;
 	u32 ring_log2;
+	u32 wait_s; /* for the links */
 	u16 n_queues;
 	bool huge;
 	u32 rest_us; /* when there is nothing to do */

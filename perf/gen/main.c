@@ -14,7 +14,6 @@
 
 #include "gen.h"
 
-#define CONNECT_S      10
 #define SETTLE_US      200000 /* the router may need a moment to see its links */
 #define HUGE_FREE_MIN  128
 #define HUGE_FREE_PATH "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
@@ -45,6 +44,7 @@ static const char help_text[] =
 	"  --ring LOG2        descriptors of a queue: 2^LOG2, 8 … 14 (13)\n"
 	"  --rest US          sleep so long whenever there is nothing to do (0: never; for a "
 	"shared CPU)\n"
+	"  --wait SECONDS     for both links (10)\n"
 	"  --memory huge|small   with huge pages memif copies nothing (huge when 128 of 2 MB are "
 	"free)\n"
 	"  --run RATE SECONDS    one run instead of commands\n"
@@ -250,6 +250,7 @@ enum option_id {
 	OPT_QUEUES,
 	OPT_RING,
 	OPT_REST,
+	OPT_WAIT,
 	OPT_MEMORY,
 	OPT_RUN,
 	OPT_HELP,
@@ -272,6 +273,8 @@ static int option_number(int id, struct gen_cfg *cfg)
 		return option_u32("ring", optarg, 8, 14, &cfg->ring_log2);
 	case OPT_REST:
 		return option_u32("rest", optarg, 0, 1000000, &cfg->rest_us);
+	case OPT_WAIT:
+		return option_u32("wait", optarg, 1, 3600, &cfg->wait_s);
 	case OPT_QUEUES:
 		if (option_u32("queues", optarg, 1, 64, &queues))
 			return -EINVAL;
@@ -359,6 +362,7 @@ static int options_parse(int argc, char **argv, struct gen_cfg *cfg, struct once
 		{"queues", required_argument, NULL, OPT_QUEUES},
 		{"ring", required_argument, NULL, OPT_RING},
 		{"rest", required_argument, NULL, OPT_REST},
+		{"wait", required_argument, NULL, OPT_WAIT},
 		{"memory", required_argument, NULL, OPT_MEMORY},
 		{"run", required_argument, NULL, OPT_RUN},
 		{"help", no_argument, NULL, OPT_HELP},
@@ -394,18 +398,19 @@ static int gen_open(struct gen *g)
 		fprintf(stderr, "traffic_gen: out of memory\n");
 		return -1;
 	}
-	if (destinations_load(g) || ports_open(g) || packet_init(g))
-		return -1;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	if (!ports_connected(g, CONNECT_S)) {
+	if (destinations_load(g) || ports_open(g) || packet_init(g))
+		return -1;
+	if (!ports_connected(g, g->cfg.wait_s)) {
 		fprintf(stderr,
-			"traffic_gen: no link within %d s: is the router up, and its port's socket "
+			"traffic_gen: no link within %u s: is the router up, and its port's socket "
 			"the one named here?\n",
-			CONNECT_S);
+			g->cfg.wait_s);
 		return -1;
 	}
-	rte_delay_us_sleep(SETTLE_US);
+	if (g->cfg.in)
+		rte_delay_us_sleep(SETTLE_US);
 	fprintf(stderr, "traffic_gen: connected\n");
 	return 0;
 }
@@ -417,6 +422,7 @@ int main(int argc, char **argv)
 			{
 				.n_queues = 1,
 				.ring_log2 = 13,
+				.wait_s = 10,
 				.n_flows = 65536,
 				.n_sources = 1024,
 				.router_mac = {2, 0, 0, 0, 0, 0xaa},

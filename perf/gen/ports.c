@@ -21,7 +21,7 @@ static int eal_start(const struct gen_cfg *cfg)
 {
 	char lcores[32], prefix[64];
 	const char *argv[16] = {"traffic_gen",	  lcores,	    prefix,
-				"--no-telemetry", "--iova-mode=va", "--log-level=*:4"};
+				"--no-telemetry", "--iova-mode=va", "--log-level=*:3"};
 	int argc = 6;
 
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%u", cfg->cpu);
@@ -98,6 +98,18 @@ static int port_open_device(struct gen *g, const char *args, u16 *ret_port)
 	return 0;
 }
 
+/* Starting is connecting, and the router may come later than we do. */
+static int memif_start(const struct gen *g, u16 port)
+{
+	int err = port_start(g, port);
+
+	for (u32 i = 0; err && i < g->cfg.wait_s * 10 && !gen_stopped(); i++) {
+		rte_delay_us_sleep(100000);
+		err = port_start(g, port);
+	}
+	return err;
+}
+
 static int port_open_memif(struct gen *g, const char *name, const char *socket, u16 *ret_port)
 {
 	char args[256];
@@ -112,8 +124,13 @@ static int port_open_memif(struct gen *g, const char *name, const char *socket, 
 	if (!err)
 		err = rte_eth_dev_get_port_by_name(name, ret_port);
 	if (!err)
-		err = port_start(g, *ret_port);
-	return err ? port_fail(socket, err) : 0;
+		err = memif_start(g, *ret_port);
+	if (err)
+		fprintf(stderr,
+			"traffic_gen: %s: nobody serves this socket: is the router up, and is that "
+			"its port's?\n",
+			socket);
+	return err;
 }
 
 static int ports_open_devices(struct gen *g)

@@ -166,6 +166,8 @@ class Forwarder:
     def stop(self) -> None:
         if self.proc:
             self.ctx.host.stop(self.proc)
+            if self.proc.popen.stdin:
+                self.proc.popen.stdin.close()
         self.proc = None
 
     def __enter__(self) -> "Forwarder":
@@ -306,8 +308,8 @@ class Generator:
     def __exit__(self, *_: object) -> None:
         self.proc.terminate()
         try:
-            self.proc.wait(5)
-        except subprocess.TimeoutExpired:
+            self.proc.communicate(timeout=5)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
             self.proc.kill()
             self.proc.wait()
 
@@ -372,7 +374,7 @@ class Publisher:
 
 class Distance:
     """Virtual CPUs move: between two core complexes a packet costs 2.5 times as much to hand over. Measured with nothing
-    running, before and after; what was measured far apart is not compared with what was measured close together."""
+    running; what was measured far apart is not compared with what was measured close together."""
     NEAR = 1.5
 
     def __init__(self, ctx: Context) -> None:
@@ -449,10 +451,12 @@ def trial(router: Forwarder, gen: Generator, rate: float, seconds: float, excuse
 
 @dataclass
 class Found:
-    """The result of a search: the highest rate that lost nothing, in packets offered a second, and what ended it."""
+    """The result of a search: the highest rate that lost nothing, in packets offered a second, and what ended it.
+    speed: what came back at full speed, before or after, whichever is less: how fast the machine was meanwhile."""
     pps: float
     highest_offered: float
     limit: str
+    speed: float
 
 
 def _limit(r: dict, reached: bool) -> str:
@@ -481,7 +485,8 @@ def search(router: Forwarder, gen: Generator, seconds: float, resolution: float,
         if low == 0 and known_bad < high / 1000:
             raise HostError(f"{router.name}: loses packets at any rate: {json.dumps(r)}")
         rate = (low + known_bad) / 2 if low else known_bad * 0.7
-    return Found(low, most["offered_pps"], limit)
+    speed = min(most["received_pps"], gen.run(0, seconds)["received_pps"])
+    return Found(low, most["offered_pps"], limit, speed)
 
 
 class LossFree:
