@@ -10,8 +10,8 @@
 --   * Counters are read once a second; the rate table reads 0 in its first second. Rates come from later seconds, totals
 --     from two seconds after the stop.
 --   * Range mode writes its packets once, at the start, into the mbufs it has, and then sends mbufs as the pool gives them:
---     with tags from 23.10 on and a driver that frees at once (memif, pcap) that is one burst of 32 for ever, with 23.03
---     16,384. perf/pktgen/run counts in a capture what really comes; what would need more distinct sources is left out.
+--     over memif 24.07.1 sent one burst of 32 for ever, 23.03.0 all 16,384. perf/pktgen/run counts in a capture what
+--     really comes; what would need more distinct sources is left out.
 --   * TCP flags have no Lua call, and from 23.06 on those for sequences (seq, seqTable) take the sequence's number for the
 --     port's: both are set by lines for Pktgen's own command reader.
 --
