@@ -48,13 +48,13 @@ static void key_put_at(struct keys *k, u32 i, const struct fib_addr *a)
 
 static int keys_alloc(struct keys *k, const char *name, u8 family, u32 n)
 {
-	*k = (struct keys){.name = name, .family = family, .warm = n == HOT_N, .n = n};
+	*k = (struct keys){.name = name, .family = family, .n = n};
 	if (family == FIB_IP4) {
-		k->v4 = malloc(n * sizeof(*k->v4));
+		k->v4 = aligned_alloc(64, n * sizeof(*k->v4));
 		return k->v4 ? 0 : -ENOMEM;
 	}
-	k->v6 = malloc(n * sizeof(*k->v6));
-	k->v6_bytes = malloc(n * sizeof(*k->v6_bytes));
+	k->v6 = aligned_alloc(64, n * sizeof(*k->v6));
+	k->v6_bytes = aligned_alloc(64, n * sizeof(*k->v6_bytes));
 	return k->v6 && k->v6_bytes ? 0 : -ENOMEM;
 }
 

@@ -26,7 +26,7 @@ static u64 run_ours4(const struct subject *s, const struct keys *k)
 	const struct fib_variant *variant = s->ctx2;
 	const struct fib_view *v = s->ctx;
 	const struct dwcp_fib_root *root = fib_root_find(v, 0, FIB_IP4);
-	u32 slot[SUBJECT_BURST];
+	SUBJECT_ALIGNED u32 slot[SUBJECT_BURST];
 	u64 sum = 0;
 
 	for (u32 i = 0; i < k->n; i += SUBJECT_BURST) {
@@ -41,7 +41,7 @@ static u64 run_ours6(const struct subject *s, const struct keys *k)
 	const struct fib_variant *variant = s->ctx2;
 	const struct fib_view *v = s->ctx;
 	const struct dwcp_fib_root *root = fib_root_find(v, 0, FIB_IP6);
-	u32 slot[SUBJECT_BURST];
+	SUBJECT_ALIGNED u32 slot[SUBJECT_BURST];
 	u64 sum = 0;
 
 	for (u32 i = 0; i < k->n; i += SUBJECT_BURST) {

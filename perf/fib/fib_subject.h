@@ -8,17 +8,19 @@
 
 #include "fib_synth.h"
 
-#define SUBJECT_BURST 32
-#define SUBJECTS_MAX  32
-#define KEY_SETS      4
-#define ROUNDS_MAX    101
+#define SUBJECT_BURST	32
+#define SUBJECTS_MAX	32
+#define KEY_SETS	4
+#define ROUNDS_MAX	101
+
+/* A vector that crosses a line costs each subject what its place on the stack happens to be: nobody is to pay that. */
+#define SUBJECT_ALIGNED _Alignas(64)
 
 /* Keys in every form that a subject wants. */
 struct keys {
 	const char *name;
 	u8 family;
-	bool warm; /* few enough to be asked for again and again */
-	u32 n;	   /* a multiple of SUBJECT_BURST */
+	u32 n; /* a multiple of SUBJECT_BURST */
 	u32 *v4;
 	struct fib_addr *v6;
 	u8 (*v6_bytes)[16];
