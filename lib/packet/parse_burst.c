@@ -21,6 +21,7 @@ static u64 parse_burst4_none(const struct parse_cfg *cfg, const u8 *const *frame
 #define TARGET	    __attribute__((target("avx2")))
 #define inline_here TARGET static inline __attribute__((always_inline))
 #define LANES	    8u
+#define TAIL_MIN    3u /* one or two are cheaper one by one */
 
 struct columns {
 	__m256i c0, c1, c2, c3;
@@ -210,7 +211,7 @@ inline_here u32 parse_eight(const struct parse_cfg *cfg, const u8 *const *frame,
 }
 
 /* Loads reach byte 50: frames too short for them are none of ours. */
-static bool long_enough(const u32 *seg_len)
+TARGET static bool long_enough(const u32 *seg_len)
 {
 	u32 ok = 1;
 
@@ -219,15 +220,34 @@ static bool long_enough(const u32 *seg_len)
 	return ok;
 }
 
+/* Fewer than eight: the last one fills the places that are left, and its answers there are not looked at. */
+TARGET static u64 parse_tail(const struct parse_cfg *cfg, const u8 *const *frame,
+			     const u32 *seg_len, u32 n, struct pkt_columns *ret, u32 at)
+{
+	const u8 *eight[LANES];
+	u32 lens[LANES];
+
+	for (u32 i = 0; i < LANES; i++) {
+		eight[i] = frame[DWCP_MIN(i, n - 1)];
+		lens[i] = seg_len[DWCP_MIN(i, n - 1)];
+	}
+	if (!long_enough(lens))
+		return 0;
+	return parse_eight(cfg, eight, lens, ret, at) & ((1u << n) - 1);
+}
+
 TARGET static u64 parse_burst4_avx2(const struct parse_cfg *cfg, const u8 *const *frame,
 				    const u32 *seg_len, u32 n, struct pkt_columns *ret)
 {
 	u64 common = 0;
+	u32 at;
 
-	for (u32 at = 0; at + LANES <= n; at += LANES) {
+	for (at = 0; at + LANES <= n; at += LANES) {
 		if (dwcp_likely(long_enough(seg_len + at)))
 			common |= (u64)parse_eight(cfg, frame + at, seg_len + at, ret, at) << at;
 	}
+	if (n - at >= TAIL_MIN)
+		common |= parse_tail(cfg, frame + at, seg_len + at, n - at, ret, at) << at;
 	return common;
 }
 #endif
