@@ -2,7 +2,8 @@
 """reload: what full-table swaps cost the traffic, and how long until a change is in force.
 
 Effective blocked time as FD.io CSIT's reconfiguration tests define it: packets lost ÷ rate offered. Runs without swaps take
-turns with runs with them, so that what the machine itself loses can be told from what a swap loses.
+turns with runs with them, and each is cut into windows, so that what the machine itself loses can be told from what a swap
+loses: in a window in which the worker's CPU was there all the time, nothing may be lost.
 """
 import os
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from harness import lab
 from harness.bench import Context
 from harness.host import HostError, cpu_other
-from harness.lab import Distance, Dwcp, Gaps, Generator, LossFree, Publisher, Tables, loss_explained
+from harness.lab import Distance, Dwcp, Generator, LossFree, Publisher, Tables
 
 NAME = "reload"
 HELP = "blocked time, loss and adoption time of full-table swaps at 90 % of the loss-free rate"
@@ -21,19 +22,37 @@ TARGETS = [*lab.TARGETS, *lab.RELOAD_TARGETS, "control/dwcp-agent"]
 
 ADOPT_S = 60.0
 TRIES = 4
+WINDOW_S = 0.15
+
+
+@dataclass
+class Window:
+    """A short run: short enough that the worker's CPU is there all the time in many of them."""
+    traffic: dict
+    gaps: int  # of 100 us or longer, by the worker's own clock
+    swaps: int
 
 
 @dataclass
 class Sample:
-    rate: float
-    traffic: dict
+    windows: list[Window]
     swaps: dict | None
-    gaps: Gaps
+
+    def total(self, key: str) -> int:
+        return sum(w.traffic[key] for w in self.windows)
 
     @property
-    def unexplained(self) -> int:
-        """Lost, and not because the worker's CPU was away."""
-        return 0 if loss_explained(self.traffic, self.gaps) else self.traffic["lost"]
+    def offered_pps(self) -> float:
+        return self.total("sent") / self.seconds
+
+    @property
+    def seconds(self) -> float:
+        return sum(w.traffic["sent"] / w.traffic["offered_pps"] for w in self.windows)
+
+    @property
+    def lost_present(self) -> int:
+        """In the windows in which the worker was there all the time: nobody's loss but the router's."""
+        return sum(w.traffic["lost"] for w in self.windows if w.gaps == 0)
 
 
 @dataclass
@@ -49,14 +68,23 @@ class Swaps:
     huge: bool = False
     thrown: int = 0
 
+    def window(self, gen: Generator, rate: float) -> Window:
+        gaps, swaps = self.d.gaps(), self.d.adoptions()
+        r = gen.run(rate, WINDOW_S)
+        return Window(r, self.d.gaps().since(gaps).n, self.d.adoptions() - swaps)
+
+    def windows(self, gen: Generator, rate: float) -> list[Window]:
+        end = time.monotonic() + self.seconds
+        found = []
+        while not found or time.monotonic() < end:
+            found.append(self.window(gen, rate))
+        return found
+
     def sample_at(self, gen: Generator, rate: float, per_s: float) -> Sample:
         if per_s == 0:
-            before = self.d.gaps()
-            return Sample(rate, gen.run(rate, self.seconds), None, self.d.gaps().since(before))
+            return Sample(self.windows(gen, rate), None)
         with Publisher(self.ctx, self.d, self.generations, per_s, self.seconds, self.huge) as p:
-            before = self.d.gaps()
-            r = gen.run(rate, self.seconds + 0.2)
-            return Sample(rate, r, p.result(self.seconds + 30), self.d.gaps().since(before))
+            return Sample(self.windows(gen, rate), p.result(self.seconds + 30))
 
     def sample(self, gen: Generator, free: LossFree, per_s: float) -> Sample:
         """At 90 %: only what lies between two trials of that rate that lost nothing."""
@@ -79,27 +107,35 @@ class Swaps:
         for per_s, samples in found.items():
             self.rows(f"swaps-{per_s:g}{suffix}", samples)
         if not self.fixed_pps:
-            self.ctx.say(f"{suffix}: {free.searches} searches for the loss-free rate, last {free.pps / 1e6:.2f} Mpps; "
-                         f"{self.thrown} runs thrown away because 90 % of it lost packets afterwards; {free.excuses.text()}")
+            self.ctx.say(f"{free.searches} searches for the loss-free rate, last {free.pps / 1e6:.2f} Mpps; {self.thrown} runs "
+                         f"thrown away because 90 % of it lost packets afterwards; {free.excuses.text()}")
 
     def rows(self, case: str, samples: Sequence[Sample]) -> None:
         def row(unit: str, values: Sequence[float]) -> None:
             self.ctx.row(case, "dwcp", unit, values)
-        traffic = [s.traffic for s in samples]
-        row("Mpps", [t["offered_pps"] / 1e6 for t in traffic])
-        row("lost", [t["lost"] for t in traffic])
-        row("lost_unexplained", [s.unexplained for s in samples])
-        row("blocked_us", [t["lost"] / t["offered_pps"] * 1e6 for t in traffic])
-        row("gaps/s", [s.gaps.n * t["offered_pps"] / t["sent"] for s, t in zip(samples, traffic)])
+        row("Mpps", [s.offered_pps / 1e6 for s in samples])
+        row("lost", [s.total("lost") for s in samples])
+        row("lost_present", [s.lost_present for s in samples])
+        row("blocked_us", [s.total("lost") / s.offered_pps * 1e6 for s in samples])
+        row("gaps/s", [sum(w.gaps for w in s.windows) / s.seconds for s in samples])
         swaps = [s.swaps for s in samples if s.swaps]
         if swaps:
             row("swaps/s", [s["swaps_per_s"] for s in swaps])
             row("adopt_ms", [s["adopt_us"]["p50"] / 1e3 for s in swaps])
             row("adopt_max_ms", [s["adopt_us"]["max"] / 1e3 for s in swaps])
-        away = ', '.join(f"{t['away_us'] / 1e3:.0f}" for t in traffic)
-        self.ctx.say(f"{case}: generator away {away} ms"
-                     + (f"; {sum(s['swaps'] for s in swaps)} swaps of {swaps[0]['table_bytes'] / 2**20:.1f} MiB, of which "
-                        f"{swaps[0]['shared_fib_bytes']} bytes of FIB were there already" if swaps else ""))
+        self.say(case, [w for s in samples for w in s.windows], swaps)
+
+    def say(self, case: str, windows: Sequence[Window], swaps: Sequence[dict]) -> None:
+        text = []
+        for what, some in (("with", [w for w in windows if w.swaps]), ("without", [w for w in windows if not w.swaps])):
+            there = [w for w in some if w.gaps == 0]
+            if some:
+                text.append(f"{len(some)} windows {what} swaps, {sum(w.traffic['lost'] > 0 for w in some)} lost packets; worker "
+                            f"there all the time in {len(there)}, {sum(w.traffic['lost'] > 0 for w in there)} lost packets")
+        if swaps:
+            text.append(f"{sum(s['swaps'] for s in swaps)} swaps of {swaps[0]['table_bytes'] / 2**20:.1f} MiB, of which "
+                        f"{swaps[0]['shared_fib_bytes']} bytes of FIB were there already")
+        self.ctx.say(f"{case}: {'; '.join(text)}")
 
 
 class Agent:
@@ -178,7 +214,7 @@ def run(ctx: Context) -> None:
     distance = Distance(ctx)
     args = [*lab.FRAMES["64B"], "--destinations", str(t.destinations("full", t.full))]
     routes = [t.routes(f"full{k}", t.full, k) for k in (1, 2)]
-    rounds, seconds = (1, 0.7) if ctx.quick else (5, 2.0)
+    rounds, seconds = (1, 0.7) if ctx.quick else (5, 3.0)
     parts = [("share", "", "", 0.0, (0, 1, 10, 100)), ("1Mpps", "-1Mpps", "", 1e6, (0, 10, 100)),
              ("huge", "-huge", "agent: { chunk_kb = 2048; };", 0.0, (0, 10))]
     for name, suffix, extra, fixed, per_second in parts:

@@ -231,6 +231,9 @@ neighbours: (
         workers = self.get("/v1/stats")["workers"]
         return Gaps(sum(w["gaps"] for w in workers), sum(w["long_gap_ns"] for w in workers))
 
+    def adoptions(self) -> int:
+        return self.get("/v1/status")["tables"]["adoptions"]
+
     def start(self) -> "Dwcp":
         super().start()
         generation = (self.state / "generation").exists()
@@ -452,9 +455,9 @@ def trial(router: Forwarder, gen: Generator, rate: float, seconds: float, excuse
 @dataclass
 class Found:
     """The result of a search: the highest rate that lost nothing, in packets offered a second, and what ended it.
-    speed: what came back at full speed, before or after, whichever is less: how fast the machine was meanwhile."""
+    most_accepted: what the forwarder's ring took at full speed. speed: what came back at full speed, before or after, whichever is less: how fast the machine was meanwhile."""
     pps: float
-    highest_offered: float
+    most_accepted: float
     limit: str
     speed: float
 
@@ -486,7 +489,16 @@ def search(router: Forwarder, gen: Generator, seconds: float, resolution: float,
             raise HostError(f"{router.name}: loses packets at any rate: {json.dumps(r)}")
         rate = (low + known_bad) / 2 if low else known_bad * 0.7
     speed = min(most["received_pps"], gen.run(0, seconds)["received_pps"])
-    return Found(low, most["offered_pps"], limit, speed)
+    accepted = most["offered_pps"] * (1 - most["rejected"] / max(1, most["sent"]))
+    return Found(low, accepted, limit, speed)
+
+
+STEADY = 0.75
+
+
+def steady(found: Sequence[Any], speed: Callable[[Any], float]) -> list[Any]:
+    """Those from when the machine was not much slower than it ever was."""
+    return [f for f in found if speed(f) >= STEADY * max(map(speed, found))]
 
 
 class LossFree:
