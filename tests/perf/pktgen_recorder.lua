@@ -9,8 +9,8 @@
 -- packets a second and loses the rest.
 --
 -- Environment: RECORDER_LOG (calls, one a line), RECORDER_CAPACITY_PPS (default 2,000,000), RECORDER_PORTS (2),
--- RECORDER_CAPTURE_MAX (the longest frame of the capture that it pretends to have, 1518), RECORDER_STARVED (what part of
--- the rate it has the time to send, 1).
+-- RECORDER_CAPTURE_MAX (the longest frame of the capture that it pretends to have, 1518), RECORDER_STARVED (what part
+-- of the rate it has the time to send, 1).
 local LINK_MBPS, SINGLE_DEFAULT, MBUFS_NOTE = 100000, 64, "recorder of Pktgen's Lua API; this is not Pktgen"
 local WIRE = 20
 
@@ -24,7 +24,7 @@ io.stderr:write(MBUFS_NOTE, "\n")
 
 local quit = false
 
--- ---- arguments -----------------------------------------------------------------------------------------------------
+-- ---- arguments ----------------------------------------------------------------------------------------------------
 
 local function words(list)
     local set = {}
@@ -111,7 +111,7 @@ local function shown(v)
     return "{" .. table.concat(keys, ",") .. "}"
 end
 
--- ---- what it keeps ---------------------------------------------------------------------------------------------------
+-- ---- what it keeps ------------------------------------------------------------------------------------------------
 
 local function zero()
     return { ipackets = 0, opackets = 0, ibytes = 0, obytes = 0, ierrors = 0, oerrors = 0, rx_nombuf = 0, imissed = 0 }
@@ -198,7 +198,7 @@ local function by_port(ports, f)
     return out
 end
 
--- ---- what calls do -----------------------------------------------------------------------------------------------
+-- ---- what calls do ------------------------------------------------------------------------------------------------
 
 local SET = {
     size = function(p, v)
@@ -299,12 +299,13 @@ local EFFECTS = {
     end,
 }
 
--- ---- the API -----------------------------------------------------------------------------------------------------
+-- ---- the API ------------------------------------------------------------------------------------------------------
 -- One letter an argument (KINDS); after a ? they may be missing.
 
 local RANGE = {
-    dst_mac = "PRM", src_mac = "PRM", set_type = "PV", src_ip = "PRA", dst_ip = "PRA", ip_proto = "PL", src_port = "PRI",
-    dst_port = "PRI", ttl = "PRI", hop_limits = "PRI", vlan_id = "PRI", mpls_entry = "PS", qinqids = "PII",
+    dst_mac = "PRM", src_mac = "PRM", set_type = "PV", src_ip = "PRA", dst_ip = "PRA", ip_proto = "PL",
+    src_port = "PRI", dst_port = "PRI",
+    ttl = "PRI", hop_limits = "PRI", vlan_id = "PRI", mpls_entry = "PS", qinqids = "PII",
     gre_key = "PI", pkt_size = "PRI", cos = "PRI", tos = "PRI", traffic_class = "PRI",
 }
 local API = {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The load profiles' scripts, each executed by lua5.4 against a recorder of Pktgen's Lua API (not Pktgen: it sends nothing).
+"""The load profiles' scripts, each executed by lua5.4 against a recorder of Pktgen's Lua API (which sends nothing).
 
-What they call is what Pktgen has, in an order that works; what they write, the runner judges: also that a bar is missed.
+What they call is what Pktgen has, in an order that works; what they write, the runner judges: also a missed bar.
 """
 import json
 import os
@@ -131,7 +131,8 @@ class Traffic(Recorder):
 
     def test_sources_no_more_than_mbufs(self) -> None:
         r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="16384")
-        self.assertEqual([o["case"] for o in r.events("result")], [f"sources 2^{n}" for n in (10, 12, 14) for _ in range(3)])
+        self.assertEqual([o["case"] for o in r.events("result")],
+                         [f"sources 2^{n}" for n in (10, 12, 14) for _ in range(3)])
         self.assertEqual([o["case"] for o in r.events("skipped")], [f"sources 2^{n}" for n in (16, 18, 20, 22)])
         last = [c.split()[-1] for c in r.calls if c.startswith("pktgen.range.src_ip 0 max")]
         self.assertEqual(last, ["10.64.4.0", "10.64.16.0", "10.64.64.0"])
@@ -143,7 +144,8 @@ class Traffic(Recorder):
         r = self.record(PKTGEN / "profiles/syn-flood.lua", DWCP_PKTGEN_DISTINCT="16384")
         flags = [c.strip() for c in r.calls if "tcp flag" in c]
         self.assertEqual(flags, ["range 0 tcp flag clr all", "range 0 tcp flag set syn"] * 2)
-        self.assertEqual([c.split()[-1] for c in r.calls if c.startswith("pktgen.range.ip_proto")], ["udp", "tcp", "tcp"])
+        protocols = [c.split()[-1] for c in r.calls if c.startswith("pktgen.range.ip_proto")]
+        self.assertEqual(protocols, ["udp", "tcp", "tcp"])
         self.assertEqual({o["sources"] for o in r.events("result")}, {16384})
         r = self.record(PKTGEN / "profiles/syn-flood.lua")
         self.assertEqual({o["sources"] for o in r.events("result")}, {32}, "nobody has counted more")
@@ -180,11 +182,13 @@ class Wrong(Recorder):
         for call in ('pktgen.set_rate("0", 10)', 'pktgen.start("0", 1)', 'pktgen.set("0", "speed", 10)',
                      'pktgen.set(0, "size", 64)', 'pktgen.set("0", "size", 9000)', 'pktgen.set("0", "rate", 250)',
                      'pktgen.start("7")', 'pktgen.range.dst_ip("0", "middle", "1.2.3.4")', 'pktgen.sleep(0.5)',
-                     'pktgen.range.src_ip("0", "min", "1.2.3.444")', 'pktgen.seqTable(1, "0", {})', 'pktgen.set_proto("0", "sctp")'):
+                     'pktgen.range.src_ip("0", "min", "1.2.3.444")', 'pktgen.seqTable(1, "0", {})',
+                     'pktgen.set_proto("0", "sctp")'):
             with self.subTest(call=call):
                 r = self.record(self.bad(call + "\n"))
                 self.assertNotEqual(r.code, 0)
-                said = "silently" if "9000" in call or "250" in call else "for the ports" if "seq" in call else "bad.lua:1:"
+                silent = "9000" in call or "250" in call
+                said = "silently" if silent else "for the ports" if "seq" in call else "bad.lua:1:"
                 self.assertIn(said, r.stderr)
 
     def test_profile_with_an_unknown_field(self) -> None:
@@ -193,7 +197,8 @@ class Wrong(Recorder):
         self.assertEqual(self.judge(r).returncode, 1)
 
     def test_bar_of_no_case(self) -> None:
-        r = self.record(self.bad(TRAILER + 'load = { rate_pps = 5 }, bars = { { figure = "lost", at_most = 0, case = "x" } } }'))
+        bar = '{ figure = "lost", at_most = 0, case = "x" }'
+        r = self.record(self.bad(TRAILER + f"load = {{ rate_pps = 5 }}, bars = {{ {bar} }} }}"))
         self.assertIn("case x, which is none", r.events("error")[0]["text"])
 
     def test_bars_that_hold(self) -> None:
@@ -205,8 +210,8 @@ class Wrong(Recorder):
         r = self.record(PKTGEN / "profiles/throughput.lua", RECORDER_CAPACITY_PPS="900000")
         done = self.judge(r)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("throughput: received_pps (size 64) is 900,000, the bar ≥ 1,000,000: MISSED by 100,000 (10.0 %)",
-                      done.stderr)
+        self.assertIn("throughput: received_pps (size 64) is 900,000, the bar ≥ 1,000,000: MISSED by 100,000 (10.0 %)"
+                      "\n", done.stderr)
 
     def test_loss_is_no_pass(self) -> None:
         r = self.record(PKTGEN / "profiles/udp-flood.lua", RECORDER_CAPACITY_PPS="199000")
@@ -232,7 +237,12 @@ class Wrong(Recorder):
         self.assertIn("did not end", done.stderr)
 
     def test_not_a_result_file(self) -> None:
-        self.assertEqual(self.judge(self.record(self.bad('io.open(os.getenv("DWCP_PKTGEN_RESULTS"), "w"):write("[]\\n{}\\n")'))).returncode, 1)
+        self.assertEqual(self.judge(self.record(self.bad("return\n"))).returncode, 1, "nothing in it")
+        (self.tmp / "results").write_text("[]\n")
+        done = subprocess.run([str(PKTGEN / "run"), "--judge", str(self.tmp / "results")], capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("line 1 is not a profile's", done.stderr)
 
 
 if __name__ == "__main__":

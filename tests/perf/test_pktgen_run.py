@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""perf/pktgen/run with the project's own generator through a real router over memif: every profile, what it exits with, and
-that nothing is left behind. Short runs; $DWCP_TEST_FULL=1: as long as a user's.
+"""perf/pktgen/run with the project's own generator through a real router over memif: every profile, what it exits
+with, and that nothing is left behind. Short runs; $DWCP_TEST_FULL=1: as long as a user's.
 
 usage: test_pktgen_run.py BUILD_DIR
 """
@@ -27,8 +27,8 @@ FULL = os.environ.get("DWCP_TEST_FULL") == "1"
 BUILD = Path("build")
 PROFILES = {p.stem for p in (ROOT / "perf/pktgen/profiles").glob("*.lua")}
 MARK = f"DWCP_PKTGEN_TEST={os.getpid()}"
-ENDLESS = """return require("profile").run { name = "endless", about = "until it is interrupted", traffic = { size = 64 },
-    load = { rate_pps = 1000, seconds = 600 }, bars = { { figure = "lost", at_most = 0 } } }
+ENDLESS = """return require("profile").run { name = "endless", about = "until it is interrupted",
+    traffic = { size = 64 }, load = { rate_pps = 1000, seconds = 600 }, bars = { { figure = "lost", at_most = 0 } } }
 """
 
 
@@ -40,6 +40,10 @@ def environment() -> dict[str, str]:
 def call(*args: str, timeout: float = 1500) -> subprocess.CompletedProcess:
     return subprocess.run([str(RUN), "--build", str(BUILD), *args], capture_output=True, text=True, timeout=timeout,
                           env=environment(), check=False)
+
+
+def table_dump() -> str:
+    return subprocess.run([str(BUILD / "perf/source/table_dump")], capture_output=True, text=True, check=True).stdout
 
 
 def processes_left() -> list[str]:
@@ -105,7 +109,8 @@ class Profiles(Left):
     def test_bar_that_cannot_be_met(self) -> None:
         done = call("--quick", "--backend", "fallback", "imix", "--bar", "imix:received_pps>=999999999999")
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertRegex(done.stderr, r"imix: received_pps \(most\) is [\d,]+, the bar ≥ 999,999,999,999: MISSED by [\d,]+ \(")
+        self.assertRegex(done.stderr,
+                         r"imix: received_pps \(most\) is [\d,]+, the bar ≥ 999,999,999,999: MISSED by [\d,]+ \(")
         self.assertRegex(done.stdout, r"imix +most +received_pps of most +[\d,]+ +≥ 200,000 +holds")
 
     def test_interrupted(self) -> None:
@@ -131,14 +136,12 @@ class TwoMachines(Left):
 
     def test_devices(self) -> None:
         with Host(0) as host:
-            dump = lambda: subprocess.run([str(BUILD / "perf/source/table_dump")], capture_output=True, text=True,  # noqa: E731
-                                          check=True).stdout
-            lab = Lab(host, BUILD, 2000, dump, False, False)
+            lab = Lab(host, BUILD, 2000, table_dump, False, False)
             lab.start()
             ports = [f"net_memif{i},role=client,id=0,socket={lab.socket(n)},socket-abstract=no,bsize=2048,rsize=12"
                      for i, n in enumerate(lab.ports)]
-            done = call("--no-build", "--quick", "--backend", "fallback", "udp-flood", "swap", "replay", "--tx-pci", ports[0],
-                        "--rx-pci", ports[1], "--dut", lab.mac, "--swap-command", "/bin/true")
+            done = call("--no-build", "--quick", "--backend", "fallback", "udp-flood", "swap", "replay", "--tx-pci",
+                        ports[0], "--rx-pci", ports[1], "--dut", lab.mac, "--swap-command", "/bin/true")
             print(done.stdout)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("not known: the router was not asked", done.stdout)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- sources.lua - does the rate hold when more and more different sources send? 2^10 to 2^22 of them, one flow each.
 --
--- What a router keeps for each source falls out of its caches somewhere on the way. Pktgen sends the packets that it wrote
--- at the start, which are as few as they were counted: cases beyond that are left out. The project's own generator makes
--- all of them.
+-- What a router keeps for each source falls out of its caches somewhere on the way. Pktgen sends the packets that it
+-- wrote at the start, which are as few as they were counted: cases beyond that are left out. The project's own
+-- generator makes all of them.
 return require("profile").run {
     name = "sources",
     about = "the rate from 2^10 to 2^22 different sources",

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- swap.lua - whole routing tables replaced under load, again and again: nothing may be lost.
 --
--- The runner swaps: two route files in turn, read by the agent, every route's next hop another. On two machines it calls
--- --swap-command instead.
+-- The runner swaps: two route files in turn, read by the agent, every route's next hop another. On two machines it
+-- calls --swap-command instead.
 return require("profile").run {
     name = "swap",
     about = "routing tables swapped under load, nothing lost",

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- syn-flood.lua - TCP SYNs from a million sources, against UDP of the same size from the same number.
 --
--- A router that keeps no state for transit must not care: it delivers the same share of as many as the generator can send,
--- and loses nothing at a rate that it can take. (Not the same rate: making a SYN takes the generator longer.)
+-- A router that keeps no state for transit must not care: it delivers the same share of as many as the generator can
+-- send, and loses nothing at a rate that it can take. (Not the same rate: making a SYN takes the generator longer.)
 local SOURCES = 1 << 20
 
 return require("profile").run {
@@ -22,6 +22,9 @@ return require("profile").run {
     },
     quick = {
         load = { seconds = 1, repeats = 1 },
-        bars = { { figure = "lost", case = "syn, held", at_most = 0 }, { figure = "accounting_difference", at_most = 0 } },
+        bars = {
+            { figure = "lost", case = "syn, held", at_most = 0 },
+            { figure = "accounting_difference", at_most = 0 },
+        },
     },
 }

@@ -18,6 +18,9 @@ return require("profile").run {
     },
     quick = {
         load = { seconds = 1 },
-        bars = { { figure = "lost", case = "large, held", at_most = 0 }, { figure = "accounting_difference", at_most = 0 } },
+        bars = {
+            { figure = "lost", case = "large, held", at_most = 0 },
+            { figure = "accounting_difference", at_most = 0 },
+        },
     },
 }

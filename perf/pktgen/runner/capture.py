@@ -49,7 +49,7 @@ def sources_count(path: Path) -> int:
 
 
 def capture_copy(source: Path, target: Path, mac: str) -> int:
-    """Return: bytes of the longest frame. Frames that are too long for a port, or cut to less than a header, stay out."""
+    """Return: bytes of the longest frame. Frames that are too long for a port, or less than a header, stay out."""
     address = bytes.fromhex(mac.replace(":", ""))
     frames = [address + f[6:] for f in _frames(source) if FRAME_MIN < len(f) <= FRAME_MAX]
     if not frames:
@@ -85,10 +85,12 @@ def _frame(rng: random.Random, destination: str, i: int) -> bytes:
     if dst.version == 6:
         src = ipaddress.IPv6Address(0xfd000064 << 96 | i)
         segment = _transport(proto, src.packed + dst.packed, 1024 + i % 60000, payload)
-        return mac + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(segment), proto, 64) + src.packed + dst.packed + segment
+        ip = struct.pack(">IHBB", 6 << 28, len(segment), proto, 64) + src.packed + dst.packed
+        return mac + b"\x86\xdd" + ip + segment
     src = ipaddress.IPv4Address(0x0a400001 + i)
     segment = _transport(proto, src.packed + dst.packed, 1024 + i % 60000, payload)
-    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), i & 0xffff, 0x4000, 64, proto, 0) + src.packed + dst.packed
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), i & 0xffff, 0x4000, 64, proto, 0)
+    ip += src.packed + dst.packed
     ip = ip[:10] + struct.pack(">H", 0xffff - _sum16(ip)) + ip[12:]
     return mac + b"\x08\x00" + ip + segment
 

@@ -105,13 +105,14 @@ class Lab:
         last, net = self.ports[-1], len(self.ports)
         neighbours = ",\n".join(f'  {{ port = "{last}"; address = "{a}"; mac = "02:00:00:00:01:{h:02x}"; }}'
                                 for h in hops for a in (f"10.0.{net}.{h}", f"fd00:{net}::{h:x}"))
-        ports = ",\n".join(f"""  {{ name = "{name}"; promiscuous = true; rx_ring = 4096; tx_ring = 4096; device = "memif";
-    args = "role=server,id=0,socket={self.socket(name)},socket-abstract=no,bsize=2048,rsize=12";
+        ports = ",\n".join(f"""  {{ name = "{name}"; promiscuous = true; rx_ring = 4096; tx_ring = 4096;
+    device = "memif"; args = "role=server,id=0,socket={self.socket(name)},socket-abstract=no,bsize=2048,rsize=12";
     addresses = [ "10.0.{n}.1/24", "fd00:{n}::1/64" ]; }}""" for n, name in enumerate(self.ports, 1))
         memory = 'huge_pages = "on"; size_mb = 512' if self.huge else 'huge_pages = "off"; size_mb = 128'
         path = self.dir / "dwcp.conf"
         path.write_text(f"""node: {{ name = "lab"; state_dir = "{self.dir}/state"; run_dir = "{self.dir}/run"; }};
-dataplane: {{ workers = [{cpu_worker()}]; control_cpu = {cpu_other()}; idle = "poll"; file_prefix = "dwcp-load-{os.getpid()}";
+dataplane: {{ workers = [{cpu_worker()}]; control_cpu = {cpu_other()}; idle = "poll";
+  file_prefix = "dwcp-load-{os.getpid()}";
   memory: {{ {memory}; mbufs = 32768; }};
   tables: {{ memory_max_mb = 512; lock = false; }}; }};
 ports: (
@@ -129,8 +130,8 @@ route_files: ( {{ name = "table"; path = "{self.dir}/table.routes"; }} );
         for name in ("run", "state"):
             (self.dir / name).mkdir()
         config = str(self._config())
-        self.dataplane = self.host.start([str(self.build / "dataplane/dwcp-dataplane"), "--config", config], "dataplane",
-                                         hurry=True)
+        self.dataplane = self.host.start([str(self.build / "dataplane/dwcp-dataplane"), "--config", config],
+                                         "dataplane", hurry=True)
         self._wait(lambda: "control.ready" in self.dataplane.log.read_text(errors="replace"), "the dataplane", START_S)
         self.agent = self.host.start([str(self.build / "control/dwcp-agent"), "--config", config], "agent",
                                      cpus=[cpu_other()])

@@ -87,7 +87,7 @@ class Profile:
         return list(dict.fromkeys(r["case"] for r in self.results))
 
     def run_of(self, case: str, bar: Bar) -> dict | None:
-        """The run of a case that a bar judges: the median one of what is to be much, the worst of what is to be little."""
+        """The run of a case that a bar judges: the median one of what should be much, the worst of what should not."""
         runs = [r for r in self.results if r["case"] == case and bar.figure in r]
         if not runs:
             return None
@@ -106,6 +106,8 @@ def profiles_of_lines(lines: Iterable[str]) -> list[Profile]:
     for number, line in enumerate(lines, 1):
         try:
             o = json.loads(line)
+            if not isinstance(o, dict):
+                raise TypeError("no object")
             if "event" in o:
                 found.setdefault(o["profile"], Profile(o["profile"])).line(o)
         except (ValueError, KeyError, TypeError) as e:
@@ -148,7 +150,7 @@ def _judge_across(p: Profile, bar: Bar) -> Verdict:
 
 
 def judge(p: Profile) -> list[Verdict]:
-    """Each bar on each case that it speaks of. A case that was left out is not judged; a profile that did not end is."""
+    """Each bar on each case that it speaks of. A case that was left out is not judged."""
     verdicts = []
     for bar in p.bars:
         if bar.across:
@@ -192,12 +194,15 @@ def _drops(r: dict) -> str:
 def results_table(p: Profile) -> str:
     lines = [[p.name, r["case"], _mpps(r, "offered_pps"), _mpps(r, "received_pps"), number_text(r["lost"]),
               number_text(r["lost_ppm"]), _us(r, "latency_p50_ns"), _us(r, "latency_p99_ns"),
-              number_text(r.get("gap_us")), f"{r['sources']:,}" if "sources" in r else "", str(r.get("swaps", ""))] for r in p.results]
-    text = table_text(["profile", "case", "offered", "received", "lost", "ppm", "p50 us", "p99 us", "away us", "sources", "swaps"],
-                      lines, 2)
+              number_text(r.get("gap_us")), f"{r['sources']:,}" if "sources" in r else "", str(r.get("swaps", ""))]
+             for r in p.results]
+    header = ["profile", "case", "offered", "received", "lost", "ppm", "p50 us", "p99 us", "away us", "sources", "swaps"]
+    text = table_text(header, lines, 2)
     notes = [f"{p.name}  {r['case']}: dropped by the router: {_drops(r)}" for r in p.results if _drops(r)]
-    notes += [f"{p.name}  {r['case']}: only {r['offered_pps'] / p.rates[r['case']] * 100:.0f} % of the rate asked for was sent"
-              for r in p.results if r["offered_pps"] < p.rates.get(r["case"], 0) * RATE_CLOSE]
+    for r in p.results:
+        share = r["offered_pps"] / p.rates.get(r["case"], r["offered_pps"] or 1)
+        if share < RATE_CLOSE:
+            notes.append(f"{p.name}  {r['case']}: only {share * 100:.0f} % of the rate asked for was sent")
     notes += [f"{p.name}  {case}: left out: {why}" for case, why in p.skipped.items()]
     return "\n".join([text, *notes])
 

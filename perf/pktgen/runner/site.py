@@ -33,7 +33,8 @@ class Site:
         """(name, DPDK device) of the ports to send from and to receive on."""
         if self.lab:
             ports = self.lab.ports
-            return [(n, f"net_memif{i},role=client,id=0,socket={self.lab.socket(n)},socket-abstract=no,bsize=2048,rsize=12")
+            return [(n, f"net_memif{i},role=client,id=0,socket={self.lab.socket(n)},socket-abstract=no,bsize=2048,"
+                        "rsize=12")
                     for i, n in ((0, ports[0]), (len(ports) - 1, ports[-1]))]
         return [("tx", self.nics.tx), ("rx", self.nics.rx)]
 

@@ -5,15 +5,15 @@
 --   * A size counts the FCS: 64 puts 60 bytes on the wire. So do the sizes of our profiles.
 --   * A rate is a percentage of the link's speed, turned into packets by the size of the *single* packet, also in range
 --     mode: the single packet gets the same size. A capture counts as if each frame had the largest one's size.
---   * Sending does not catch up: after a pause of its own it sends less than asked. It is told again then, and rates are
---     always what was counted.
---   * Counters are read once a second; the rate table reads 0 in its first second. Rates come from later seconds, totals
---     from two seconds after the stop.
---   * Range mode writes its packets once, at the start, into the mbufs it has, and then sends mbufs as the pool gives them:
---     over memif 24.07.1 sent one burst of 32 for ever, 23.03.0 all 16,384. perf/pktgen/run counts in a capture what
---     really comes; what would need more distinct sources is left out.
---   * TCP flags have no Lua call, and from 23.06 on those for sequences (seq, seqTable) take the sequence's number for the
---     port's: both are set by lines for Pktgen's own command reader.
+--   * Sending does not catch up: after a pause of its own it sends less than asked. It is told again then, and rates
+--     are always what was counted.
+--   * Counters are read once a second; the rate table reads 0 in its first second. Rates come from later seconds,
+--     totals from two seconds after the stop.
+--   * Range mode writes its packets once, at the start, into the mbufs it has, and then sends mbufs as the pool gives
+--     them: over memif 24.07.1 sent one burst of 32 for ever, 23.03.0 all 16,384. perf/pktgen/run counts in a capture
+--     what really comes; what would need more distinct sources is left out.
+--   * TCP flags have no Lua call, and from 23.06 on those for sequences (seq, seqTable) take the sequence's number for
+--     the port's: both are set by lines for Pktgen's own command reader.
 --
 -- Environment (perf/pktgen/run sets it; README.md says how to by hand): DWCP_PKTGEN_RESULTS, _MAC, _TX_PORT, _RX_PORT,
 -- _DISTINCT, _CAPTURE, _CAPTURE_MAX, _QUIT.
@@ -51,7 +51,7 @@ function backend.version()
     return pktgen.info and (pktgen.info.Pktgen_Version .. ", " .. pktgen.info.DPDK_Version) or ""
 end
 
--- ---- addresses ---------------------------------------------------------------------------------------------------
+-- ---- addresses ----------------------------------------------------------------------------------------------------
 
 local function ip4(n)
     return string.format("%d.%d.%d.%d", n >> 24 & 255, n >> 16 & 255, n >> 8 & 255, n & 255)
@@ -61,7 +61,7 @@ local function ip6(prefix, n)
     return string.format("%s:%x:%x", prefix, n >> 16, n & 0xffff)
 end
 
--- ---- what is sent ------------------------------------------------------------------------------------------------
+-- ---- what is sent -------------------------------------------------------------------------------------------------
 
 local function commands(...)
     local path = os.tmpname()
@@ -155,7 +155,7 @@ local function rate_percent(rate)
     return math.min(100, math.max(0.0001, percent))
 end
 
--- ---- what a back end is --------------------------------------------------------------------------------------------
+-- ---- what a back end is -------------------------------------------------------------------------------------------
 
 function backend.open(_)
     if not mac then
@@ -215,8 +215,8 @@ local function rates_now()
     return rate[tonumber(tx)].opackets, rate[tonumber(rx)].ipackets
 end
 
--- Some seconds until a rate is one of a whole second. Where Pktgen's threads share a CPU it sends less than it was told:
--- told again then, once, in proportion.
+-- Some seconds until a rate is one of a whole second. Where Pktgen's threads share a CPU it sends less than it was
+-- told: told again then, once, in proportion.
 local function warm(rate)
     pktgen.sleep(WARM_S)
     local sent = rates_now()
