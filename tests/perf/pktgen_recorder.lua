@@ -304,9 +304,8 @@ local EFFECTS = {
 
 local RANGE = {
     dst_mac = "PRM", src_mac = "PRM", set_type = "PV", src_ip = "PRA", dst_ip = "PRA", ip_proto = "PL",
-    src_port = "PRI", dst_port = "PRI",
-    ttl = "PRI", hop_limits = "PRI", vlan_id = "PRI", mpls_entry = "PS", qinqids = "PII",
-    gre_key = "PI", pkt_size = "PRI", cos = "PRI", tos = "PRI", traffic_class = "PRI",
+    src_port = "PRI", dst_port = "PRI", ttl = "PRI", hop_limits = "PRI", vlan_id = "PRI", mpls_entry = "PS",
+    qinqids = "PII", gre_key = "PI", pkt_size = "PRI", cos = "PRI", tos = "PRI", traffic_class = "PRI",
 }
 local API = {
     quit = "", set = "PWN", start = "P", stop = "P", set_mac = "PDM", set_ipaddr = "PDA", mac_from_arp = "O",

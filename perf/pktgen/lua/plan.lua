@@ -111,8 +111,8 @@ local function check_bars(bars, names)
     end
 end
 
-local function shown(value)
-    return math.type(value) == "integer" and value >= 1024 and value & (value - 1) == 0
+local function shown(field, value)
+    return field ~= "size" and math.type(value) == "integer" and value >= 1024 and value & (value - 1) == 0
         and string.format("2^%d", math.tointeger(math.log(value, 2))) or tostring(value)
 end
 
@@ -124,7 +124,7 @@ local function cases_of_sweep(sweep)
     end
     local cases = {}
     for i, value in ipairs(values) do
-        cases[i] = { name = field .. " " .. shown(value), traffic = { [field] = value } }
+        cases[i] = { name = field .. " " .. shown(field, value), traffic = { [field] = value } }
     end
     return cases
 end
