@@ -468,29 +468,36 @@ def _limit(r: dict, reached: bool) -> str:
     return "forwarder" if r["rejected"] >= r["lost"] / 2 else "generator (receiving)"
 
 
+def offered_present(r: dict) -> float:
+    """Packets a second while the generator had its CPU: its clock stands still while it has not."""
+    return r["sent"] / max(1e-9, r["sent"] / max(1.0, r["offered_pps"]) - r["away_us"] / 1e6)
+
+
 def search(router: Forwarder, gen: Generator, seconds: float, resolution: float, excuses: Excuses,
            say: Callable[[str], None] = lambda _: None) -> Found:
     """RFC 2544 §26.1 by bisection: the highest rate without loss, to within the resolution."""
     most = gen.run(0, seconds)
     high = most["received_pps"] * 1.1
-    low, known_bad, limit = 0.0, high, "generator (sending)"
+    pps, low, known_bad, limit = 0.0, 0.0, high, "generator (sending)"
     rate = most["received_pps"] * 0.8
     while known_bad - low > resolution * known_bad:
         r = trial(router, gen, rate, seconds, excuses)
-        reached = r["offered_pps"] >= rate * 0.98
-        say(f"{rate / 1e6:.3f} Mpps: lost {r['lost']}{'' if reached else ', not offered: ' + str(r['offered_pps'])}")
+        offered = offered_present(r)
+        reached = offered >= rate * 0.98
+        say(f"{rate / 1e6:.3f} Mpps: lost {r['lost']}{'' if reached else f', only {offered / 1e6:.3f} offered'}")
+        if r["lost"] == 0:
+            pps = max(pps, min(rate, offered))
         if r["lost"] == 0 and reached:
             low = rate
         else:
             known_bad, limit = rate, _limit(r, reached)
-            if r["lost"] == 0:
-                low = max(low, r["offered_pps"])  # the generator could not do more, and this much was forwarded
+            low = max(low, min(pps, known_bad * 0.999)) if r["lost"] == 0 else low
         if low == 0 and known_bad < high / 1000:
             raise HostError(f"{router.name}: loses packets at any rate: {json.dumps(r)}")
         rate = (low + known_bad) / 2 if low else known_bad * 0.7
     speed = min(most["received_pps"], gen.run(0, seconds)["received_pps"])
     accepted = most["offered_pps"] * (1 - most["rejected"] / max(1, most["sent"]))
-    return Found(low, accepted, limit, speed)
+    return Found(pps, accepted, limit, speed)
 
 
 STEADY = 0.75
