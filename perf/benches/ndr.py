@@ -18,7 +18,7 @@ HELP = "the highest rate without loss, over memif, beside testpmd and l3fwd"
 TARGETS = lab.TARGETS
 
 RESOLUTION = 0.02
-EXTRA = 2  # rounds, for what was thrown away
+EXTRA = 1  # round, for what was thrown away
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Bench:
 
 
 def run(ctx: Context) -> None:
-    bench = Bench(ctx, Distance(ctx), *((1, 0.2) if ctx.quick else (3, 0.5)))
+    bench = Bench(ctx, Distance(ctx), *((1, 0.2) if ctx.quick else (3, 0.3)))
     for case in _cases(ctx):
         if (case.quick or not ctx.quick) and ctx.only in case.name:
             bench.measure(case)

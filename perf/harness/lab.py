@@ -26,7 +26,7 @@ SEED = 20261121
 N_HOPS = 64
 FIRST_HOP = 16
 START_S = 30
-PATIENCE_S = 15
+PATIENCE_S = 8
 RELOAD_TARGETS = ["perf/reload/table_publisher"]
 TARGETS = ["dataplane/dwcp-dataplane", "control/cli/dwcp-cli", "perf/gen/traffic_gen", "perf/gen/cpu_distance",
            "perf/source/table_dump"]
