@@ -2,10 +2,10 @@
 /*
  * reload_bench.c - what a reload costs the agent: read and parse a route file, diff it with what is there, publish.
  *
- *	reload_bench CONFIG ROUTES ROUTES [ROUNDS]
+ *	reload_bench ROUNDS CONFIG ROUTES ROUTES…
  *
- * The two route files are loaded in turn, as tests/swap does with tables that differ in every next hop; the
- * configuration names their ports and neighbours. Times of each step, wall and CPU of the thread: medians of the rounds.
+ * The route files are loaded in turn, as tests/swap does with tables that differ in every next hop; the configuration
+ * names their ports and neighbours. Times of each step, wall and CPU of the thread: medians of the rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,21 +114,26 @@ int main(int argc, char **argv)
 	static struct sample v[ROUNDS_MAX + 1][N_STEPS];
 	struct rib_cfg rib = {.chunk_bytes = CHUNK_KB << 10};
 	struct config_errors errors = {0};
-	unsigned long rounds = argc > 4 ? strtoul(argv[4], NULL, 10) : 10;
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	u32 n_files = (u32)argc - 3;
 	struct dwcp_config *cfg;
 	struct rib *r;
 
-	if (argc < 4 || argc > 5 || !rounds || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: reload_bench CONFIG ROUTES ROUTES [ROUNDS]\n");
+	if (argc < 5 || !rounds || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: reload_bench ROUNDS CONFIG ROUTES ROUTES…\n");
 		return 2;
 	}
-	require(config_load(argv[1], &cfg, &errors), &errors, argv[1]);
+	require(config_load(argv[2], &cfg, &errors), &errors, argv[2]);
 	r = rib_create(&rib);
 	require(r ? 0 : -12, &errors, "create");
 	for (u32 i = 0; i <= rounds; i++)
-		round_run(r, cfg, argv[2 + i % 2], i + 1, v[i]);
+		round_run(r, cfg, argv[3 + i % n_files], i + 1, v[i]);
 	printf("first load: %.1f ms; then, of %lu:\n", v[0][STEP_ALL].wall, rounds);
 	figures_print(v + 1, (u32)rounds);
+	printf("in turn:");
+	for (u32 i = 1; i <= rounds; i++)
+		printf(" %.0f", v[i][STEP_ALL].wall);
+	printf("\n");
 	rib_free(r);
 	config_free(cfg);
 	return 0;
