@@ -99,17 +99,23 @@ local function search(backend, p, case)
     result(backend, "result", p, case, figures)
 end
 
-local function measure(backend, p, case)
+local function measure(backend, p, case, round)
     backend.prepare(case)
     if case.load.search then
         return search(backend, p, case)
     end
     local rate = case.load.rate_pps ~= "most" and case.load.rate_pps or nil
-    for n = 1, case.load.repeats do
-        local figures = offer(backend, p, case, rate, case.load.seconds)
-        figures.run = n
-        result(backend, "result", p, case, figures)
+    local figures = offer(backend, p, case, rate, case.load.seconds)
+    figures.run = round
+    result(backend, "result", p, case, figures)
+end
+
+local function rounds(p)
+    local n = 1
+    for _, case in ipairs(p.cases) do
+        n = math.max(n, case.load.repeats)
     end
+    return n
 end
 
 local function run(backend, p)
@@ -118,8 +124,15 @@ local function run(backend, p)
         local why = backend.cannot(case)
         if why then
             emit(backend, { event = "skipped", profile = p.name, case = case.name, why = why })
-        else
-            measure(backend, p, case)
+            case.load.repeats = 0
+        end
+    end
+    -- every case once, then again: cases are compared with each other, and a machine has faster and slower minutes
+    for round = 1, rounds(p) do
+        for _, case in ipairs(p.cases) do
+            if round <= case.load.repeats then
+                measure(backend, p, case, round)
+            end
         end
     end
 end

@@ -141,10 +141,15 @@ def _judge_one(p: Profile, bar: Bar, case: str) -> Verdict:
 
 
 def _judge_across(p: Profile, bar: Bar) -> Verdict:
-    values = [v for v in (p.value(c, bar) for c in p.cases()) if v is not None]
-    if len(values) < 2 or max(values) <= 0:
+    """The cases of one round are compared with each other; the median round counts."""
+    ratios = []
+    for n in sorted({r.get("run", 1) for r in p.results}):
+        values = [r[bar.figure] for r in p.results if r.get("run", 1) == n and bar.figure in r]
+        if len(values) > 1 and max(values) > 0:
+            ratios.append(min(values) / max(values))
+    if not ratios:
         return Verdict(bar, "all", None, False, "NOT MEASURED")
-    value = min(values) / max(values)
+    value = sorted(ratios)[len(ratios) // 2]
     ok = bar.holds(value)
     return Verdict(bar, "all", value, ok, "holds" if ok else f"MISSED by {bar.missed_by(value)}")
 
