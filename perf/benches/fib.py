@@ -8,7 +8,7 @@ TARGETS = ["perf/fib/fib_bench"]
 
 
 def run(ctx: Context) -> None:
-    restarts, rounds = (1, 2) if ctx.quick else (5, 3)
+    restarts, rounds = (1, 2) if ctx.quick else (3, 3)
     sizes = (1000, 0) if ctx.quick else (1000, 100000, 0)
     for family in (4, 6):
         for size in sizes:

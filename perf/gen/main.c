@@ -393,13 +393,16 @@ static int options_parse(int argc, char **argv, struct gen_cfg *cfg, struct once
 
 static int gen_open(struct gen *g)
 {
+	/* no SA_RESTART: a read of the next command ends too */
+	struct sigaction act = {.sa_handler = on_signal};
+
 	g->flow_last = calloc(g->cfg.n_flows, sizeof(*g->flow_last));
 	if (!g->flow_last) {
 		fprintf(stderr, "traffic_gen: out of memory\n");
 		return -1;
 	}
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
 	if (destinations_load(g) || ports_open(g) || packet_init(g))
 		return -1;
 	if (!ports_connected(g, g->cfg.wait_s)) {
