@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "adjacency.h"
 #include "dataplane.h"
@@ -24,13 +25,24 @@ static struct adjacency adjacency_of(const struct dataplane *dp, const struct dw
 	return a;
 }
 
+static size_t adjacency_bytes(const struct generation *g)
+{
+	size_t bytes = (size_t)DWCP_MAX(g->n_nexthop, 1u) * sizeof(struct adjacency);
+
+	return DWCP_ALIGN_UP(bytes, (size_t)4096);
+}
+
 int adjacency_attach(const struct dataplane *dp, struct generation *g)
 {
-	size_t bytes = DWCP_ALIGN_UP((size_t)g->n_nexthop * sizeof(struct adjacency), (size_t)64);
-	struct adjacency *a = aligned_alloc(64, bytes ? bytes : 64);
+	size_t bytes = adjacency_bytes(g);
+	struct adjacency *a = aligned_alloc(4096, bytes);
 
 	if (!a)
 		return -ENOMEM;
+	madvise(a, bytes, MADV_HUGEPAGE); /* best effort: at random all over */
+	/* as the tables: no lookup waits for a page, where the limit allows it */
+	if (dp->cfg->dataplane.tables.lock)
+		(void)mlock(a, bytes);
 	for (u32 i = 0; i < g->n_nexthop; i++)
 		a[i] = adjacency_of(dp, &g->nexthop[i]);
 	g->reader = a;
@@ -41,6 +53,8 @@ void adjacency_detach(struct generation *g)
 {
 	if (!g)
 		return;
+	if (g->reader)
+		(void)munlock(g->reader, adjacency_bytes(g));
 	free(g->reader);
 	g->reader = NULL;
 }

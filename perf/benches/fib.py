@@ -5,6 +5,7 @@ from harness.bench import Context
 NAME = "fib"
 HELP = "lookups, memory, build and update against rte_lpm, rte_fib, rte_fib6"
 TARGETS = ["perf/fib/fib_bench"]
+NAMES = {1000: "1k", 100000: "100k", 0: "full"}
 
 
 def run(ctx: Context) -> None:
@@ -12,6 +13,8 @@ def run(ctx: Context) -> None:
     sizes = (1000, 0) if ctx.quick else (1000, 100000, 0)
     for family in (4, 6):
         for size in sizes:
+            if ctx.only not in f"ip{family}-{NAMES[size]}":
+                continue
             ctx.say(f"IPv{family}, {size or 'all'} routes")
             updates = ["-u"] if size == 0 else []
             outputs = [ctx.call([ctx.program("perf/fib/fib_bench"), "-j", "-f", str(family), "-s", str(size),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness import lab
 from harness.bench import Context
+from harness.host import HostError
 from harness.lab import Distance, Dwcp, Forwarder, Generator, LossFree, Publisher, Tables, Testpmd
 
 NAME = "latency"
@@ -41,11 +42,13 @@ class Bench:
     def shares_run(self, s: Forwarder, gen: Generator, pps: float, swap: Sequence[Path]) -> dict[int, dict]:
         found = {}
         for share in self.shares:
-            with Publisher(self.ctx, s, swap, SWAPS_PER_S, self.seconds + 1) if swap else nullcontext():
+            with Publisher(self.ctx, s, swap, SWAPS_PER_S, self.seconds + 1) if swap else nullcontext() as p:
                 found[share] = gen.run(pps * share / 100, self.seconds)
+                if p and not p.result(self.seconds + 30)["swaps"]:
+                    raise HostError("the publisher has swapped no table")
         return found
 
-    def sample(self, s: Forwarder, swap: Sequence[Path]) -> Sample:
+    def sample(self, s: Forwarder, swap: Sequence[Path]) -> Sample | None:
         self.distance.near(lab.PATIENCE_S)
         with s, Generator(self.ctx, s, self.args) as gen:
             free = LossFree(s, gen)
@@ -53,9 +56,9 @@ class Bench:
                 pps = free.rate() / free.SHARE
                 sample = Sample(pps, self.shares_run(s, gen, pps, swap))
                 if free.holds():
-                    break
+                    return sample
                 self.unsteady += 1
-            return sample
+        return None
 
 
 def run(ctx: Context) -> None:
@@ -74,8 +77,12 @@ def run(ctx: Context) -> None:
     found: dict[str, list[Sample]] = {}
     for _ in range(rounds):
         for name, _, s, swap in cases:
-            found.setdefault(name, []).append(bench.sample(s, swap))
+            sample = bench.sample(s, swap)
+            found.setdefault(name, []).extend([sample] if sample else [])
     for name, subject, _, _ in cases:
+        if not found[name]:
+            ctx.say(f"{name}: no run in which 90 % of the loss-free rate lost nothing before and after: no rows")
+            continue
         kept = lab.steady(found[name], lambda s: s.pps)
         for share in bench.shares:
             for p in PERCENTILES:

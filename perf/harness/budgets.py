@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""perf/budgets: what must hold. One a line: NAME at_least|at_most VALUE METRIC [/ METRIC], metric = bench:case:subject:unit."""
+"""perf/budgets: what must hold. One a line: NAME at_least|at_most VALUE METRIC [/ METRIC], metric =
+bench:case:subject:unit, its median; with :max behind it the worst of all samples."""
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +18,19 @@ class Budget:
 
     def value(self, rows: dict[str, Row]) -> float | None:
         """None: not measured."""
-        found = [rows.get(m.replace(":", "/")) for m in self.metric]
-        if any(r is None for r in found):
+        found = [self._one(rows, m) for m in self.metric]
+        if any(v is None for v in found):
             return None
         if len(found) == 1:
-            return found[0].median
-        return found[0].median / found[1].median if found[1].median else None
+            return found[0]
+        return found[0] / found[1] if found[1] else None
+
+    @staticmethod
+    def _one(rows: dict[str, Row], metric: str) -> float | None:
+        row = rows.get("/".join(metric.split(":")[:4]))
+        if row is None:
+            return None
+        return row.max if metric.endswith(":max") else row.median
 
     def holds(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
@@ -37,12 +45,12 @@ def budgets_load(path: Path) -> list[Budget]:
         ok = len(words) in (4, 6) and words[1] in ("at_least", "at_most") and (len(words) == 4 or words[4] == "/")
         metric = tuple(words[3::2])
         try:
-            if not ok or any(m.count(":") != 3 for m in metric):
+            if not ok or any(m.removesuffix(":max").count(":") != 3 for m in metric):
                 raise ValueError
             budgets.append(Budget(words[0], words[1] == "at_least", float(words[2]), metric))
         except ValueError:
             raise ValueError(f"{path}:{number}: expected NAME at_least|at_most VALUE METRIC [/ METRIC], "
-                             "METRIC = bench:case:subject:unit") from None
+                             "METRIC = bench:case:subject:unit[:max]") from None
     return budgets
 
 

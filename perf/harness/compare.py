@@ -2,11 +2,19 @@
 """Two result files side by side (perf/compare)."""
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.rows import MORE_IS_BETTER, Row, number_text, rows_load, table_text
+
+
+def _percent(before: float, after: float) -> float:
+    """From nothing to something is more than any percentage."""
+    if before:
+        return (after / before - 1) * 100
+    return math.inf if after > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -17,14 +25,14 @@ class Change:
     @property
     def percent(self) -> float:
         """Above 0: more. Whether that is good depends on the unit."""
-        return (self.after.median / self.before.median - 1) * 100 if self.before.median else 0.0
+        return _percent(self.before.median, self.after.median)
 
     @property
     def best_percent(self) -> float:
         """What disturbs a measurement only ever makes it worse: the best of n samples is the one least disturbed."""
         more = self.before.unit in MORE_IS_BETTER
         before, after = (self.before.max, self.after.max) if more else (self.before.min, self.after.min)
-        return (after / before - 1) * 100 if before else 0.0
+        return _percent(before, after)
 
     @property
     def apart(self) -> bool:

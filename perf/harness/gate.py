@@ -29,7 +29,7 @@ HEAD = """# SPDX-License-Identifier: BSD-3-Clause
 # Instructions a packet of each stage, written by perf/gate --store. What they mean: perf/README.md.
 """
 # A line of a message that gives a figure of a stage before and after: "parse/ip4-burst64 111.2 → 98.5".
-HISTORY_LINE = re.compile(r"^.*\b(rx|parse|route|rewrite|tx|path)\b.*?\d+(\.\d+)?\D+\d+(\.\d+)?", re.M)
+HISTORY_LINE = re.compile(r"\b(rx|parse|route|rewrite|tx|path)/\S+\s+\d+(?:\.\d+)?\s*(?:→|->)\s*\d")
 
 
 class CannotJudge(Exception):
@@ -207,24 +207,28 @@ def _git(*argv: str) -> str:
     return subprocess.run(["git", "-C", str(ROOT), *argv], capture_output=True, text=True, check=True).stdout
 
 
-def message_explains(message: str) -> bool:
-    return bool(HISTORY_LINE.search(message))
+def message_explains(message: str, changed: Sequence[str]) -> bool:
+    """Does it give a figure before and after, of at least one stage that has changed?"""
+    return any(line.group(1) in changed for line in HISTORY_LINE.finditer(message))
 
 
-def diff_changes_figures(diff: str) -> bool:
-    return bool(re.search(r"^[-+][a-z]+/\S+ [\d.]+$", diff, re.M))
+def diff_changed_stages(diff: str) -> list[str]:
+    return re.findall(r"^\+([a-z]+)/\S+ [\d.]+$", diff, re.M)
 
 
 def history(path: str = "perf/instructions") -> int:
     """Commits that changed a figure; the one that brought the file is none."""
     bad = 0
     try:
+        if _git("rev-parse", "--is-shallow-repository").strip() == "true":
+            raise CannotJudge("the git history here is cut off (a shallow clone)")
         commits = _git("log", "--format=%H", "--diff-filter=M", "--", path).split()
     except (OSError, subprocess.CalledProcessError) as e:
         raise CannotJudge("there is no git history here") from e
     for commit in commits:
         message = _git("log", "-1", "--format=%B", commit)
-        if diff_changes_figures(_git("show", "--format=", commit, "--", path)) and not message_explains(message):
+        changed = diff_changed_stages(_git("show", "--format=", commit, "--", path))
+        if changed and not message_explains(message, changed):
             print(f"{commit[:12]} {message.splitlines()[0]}: changes {path}, and its message gives no stage's figure "
                   "before and after")
             bad += 1

@@ -429,7 +429,7 @@ def loss_explained(r: dict, gaps: Gaps) -> str | None:
     waits = r["latency_ns"]
     if gaps.long_ns * rate / 1e9 >= r["lost"]:
         return "worker away (its own gap counter)"
-    if waits["max"] > 4 * waits["p90"] and max(4, gaps.n) * waits["max"] * rate / 1e9 >= r["lost"]:
+    if waits["max"] > 4 * waits["p90"] and 4 * waits["max"] * rate / 1e9 >= r["lost"]:
         return "worker away (a wait far beyond all others)"
     return None
 

@@ -60,6 +60,9 @@ def _measure(ctx: Context, modules: dict[str, ModuleType]) -> list[str]:
         except HostError as e:
             failed.append(name)
             ctx.say(f"FAILED: {e}")
+        if len(ctx.rows) == before and name not in failed:
+            failed.append(name)
+            ctx.say("FAILED: nothing was measured (is --case part of a case's name?)")
         if len(ctx.rows) > before:
             print(rows_table(ctx.rows[before:]), end="\n\n", flush=True)
     return failed

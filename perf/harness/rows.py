@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 # More of these is better; of all other units less is.
-MORE_IS_BETTER = {"Mpps", "pps", "Mlookups/s", "ratio", "percent_of_ideal", "Gbps", "packets"}
+MORE_IS_BETTER = {"Mpps", "pps", "Mlookups/s", "ratio", "percent_of_ideal", "Gbps", "packets", "swaps/s"}
 
 
 @dataclass(frozen=True)

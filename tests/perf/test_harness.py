@@ -176,7 +176,8 @@ class Verdicts(unittest.TestCase):
 
     def test_from_zero(self) -> None:
         self.assertEqual(self.verdict(row(0), row(0)), "same")
-        self.assertEqual(compare.Change(row(0), row(5)).percent, 0.0)
+        self.assertEqual(self.verdict(row(0), row(5)), "worse")
+        self.assertEqual(self.verdict(row(0, 0, 100), row(9000)), "worse")
 
     def test_only_rows_of_both(self) -> None:
         found = compare.changes([row(1), row(2, subject="tx")], [row(3), row(4, subject="rx")])
@@ -333,15 +334,16 @@ class Gate(Temporary):
         self.assertEqual(self.failing({"p/a": 1.0}, {"p/a": 1.0}, {"p/gone": 1.0}), [])
 
     def test_messages(self) -> None:
-        for good in ("parse/ip4-burst64 111.19 → 46.89 (-57.8 %)", "  stage ip4-64k-burst32 parse 19.1 -> 10.9 cycles",
-                     "route: before 57.09, after 23.77"):
-            self.assertTrue(gate.message_explains("dataplane: faster\n\n" + good + "\n"), good)
-        for bad in ("dataplane: faster", "perf: store figures of parse", "parse is 3 % faster"):
-            self.assertFalse(gate.message_explains(bad), bad)
+        for good in ("parse/ip4-burst64 111.19 → 46.89 (-57.8 %)", "    parse/ip4-burst64 111.19 -> 46.89"):
+            self.assertTrue(gate.message_explains("dataplane: faster\n\n" + good + "\n", ["parse"]), good)
+            self.assertFalse(gate.message_explains("dataplane: faster\n\n" + good + "\n", ["route"]), good)
+        for bad in ("dataplane: faster", "perf: store figures of parse", "parse is 3 % faster",
+                    "perf: the path of 2 and 3 things", "parse/ip4-burst64 is faster"):
+            self.assertFalse(gate.message_explains(bad, ["parse", "path"]), bad)
 
     def test_diffs(self) -> None:
-        self.assertTrue(gate.diff_changes_figures("-parse/ip4-burst1 180.12\n+parse/ip4-burst1 90.00\n"))
-        self.assertFalse(gate.diff_changes_figures("-# Instructions\n+# Counted\n+compiler gcc 13\n"))
+        self.assertEqual(gate.diff_changed_stages("-parse/ip4-burst1 180.12\n+parse/ip4-burst1 90.00\n"), ["parse"])
+        self.assertEqual(gate.diff_changed_stages("-# Instructions\n+# Counted\n+compiler gcc 13\n"), [])
 
     def test_history(self) -> None:
         self.git("init", "-q")
