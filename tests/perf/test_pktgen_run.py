@@ -143,7 +143,10 @@ class TwoMachines(Left):
             done = call("--no-build", "--quick", "--backend", "fallback", "udp-flood", "swap", "replay", "--tx-pci",
                         ports[0], "--rx-pci", ports[1], "--dut", lab.mac, "--swap-command", "/bin/true")
             print(done.stdout)
-            self.assertEqual(done.returncode, 0, done.stderr)
+            # a router that is not asked can't say that its CPU was away: losses, and nothing else, may be the machine's
+            missed = [line for line in done.stderr.splitlines() if "MISSED" in line]
+            self.assertEqual([line for line in missed if ": lost (" not in line], [], done.stderr)
+            self.assertEqual(done.returncode, 1 if missed else 0, done.stderr)
             self.assertIn("not known: the router was not asked", done.stdout)
             self.assertIn("replay  most: left out: no capture was given", done.stdout)
             self.assertEqual(lab.snapshot().difference, 0)
