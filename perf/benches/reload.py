@@ -73,8 +73,8 @@ class Swaps:
         r = gen.run(rate, WINDOW_S)
         return Window(r, self.d.gaps().since(gaps).n, self.d.adoptions() - swaps)
 
-    def windows(self, gen: Generator, rate: float) -> list[Window]:
-        end = time.monotonic() + self.seconds
+    def windows(self, gen: Generator, rate: float, seconds: float) -> list[Window]:
+        end = time.monotonic() + seconds
         found = []
         while not found or time.monotonic() < end:
             found.append(self.window(gen, rate))
@@ -82,9 +82,11 @@ class Swaps:
 
     def sample_at(self, gen: Generator, rate: float, per_s: float) -> Sample:
         if per_s == 0:
-            return Sample(self.windows(gen, rate), None)
-        with Publisher(self.ctx, self.d, self.generations, per_s, self.seconds, self.huge) as p:
-            s = Sample(self.windows(gen, rate), p.result(self.seconds + 30))
+            return Sample(self.windows(gen, rate, self.seconds), None)
+        # few swaps a second: longer, for as many windows with one
+        seconds = self.seconds * (4 if per_s < 10 else 1)
+        with Publisher(self.ctx, self.d, self.generations, per_s, seconds, self.huge) as p:
+            s = Sample(self.windows(gen, rate, seconds), p.result(seconds + 30))
         if not s.swaps["swaps"]:
             raise HostError("the publisher has swapped no table")
         return s
