@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct adjacency) == 16, "one load");
 
 /**
  * adjacency_attach() - make g->reader, one entry a next hop. Before the first worker sees @g.
- * Thread: control. Cost: 2 ns a next hop. Return: 0, -ENOMEM.
+ * Thread: control. Return: 0, -ENOMEM.
  */
 int adjacency_attach(const struct dataplane *dp, struct generation *g);
 /** adjacency_detach() - free it. After the last worker has left @g. NULL is fine. */

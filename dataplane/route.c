@@ -3,8 +3,6 @@
  * route.c - stage route: destination → FIB slot → next hop, groups by keyed flow hash. Thread: worker.
  * Decide is route_resolve() and route_verdict(); commit is the verdict that burst_sweep() counts.
  */
-#include <rte_prefetch.h>
-
 #include <dwcp/util/checksum.h>
 
 #include "adjacency.h"
