@@ -10,7 +10,8 @@
 #include "schema.h"
 #include "text.h"
 
-#define DEVICES	    "\"af_xdp\", \"af_packet\", \"memif\", \"tap\", \"pcap\", \"ring\", \"null\""
+#define DEVICES                                                                                    \
+	"\"af_xdp\", \"af_packet\", \"memif\", \"tap\", \"pcap\", \"ring\", \"null\", \"vlan\""
 #define IP6_MIN_MTU 1280 /* RFC 8200, 5 */
 
 const char *check_name(const void *field)
@@ -63,7 +64,7 @@ static bool is_pci(const char *text)
 const char *check_device(const void *field)
 {
 	static const char *const names[] = {"af_xdp", "af_packet", "memif", "tap",
-					    "pcap",   "ring",	   "null"};
+					    "pcap",   "ring",	   "null",  "vlan"};
 	u32 i;
 
 	for (i = 0; i < DWCP_ARRAY_LEN(names); i++)
@@ -153,11 +154,63 @@ static void check_port_addresses(struct schema_load *l, const struct schema_at *
 	}
 }
 
+/* Return: what was expected of the keys that only device vlan has, at *ret_key; NULL = they are fine. */
+static const char *vlan_refusal(const struct dwcp_config *cfg, const struct port_cfg *p,
+				const char **ret_key)
+{
+	bool is_vlan = !strcmp(p->device, "vlan");
+
+	*ret_key = "parent";
+	if (!is_vlan)
+		return p->parent != CONFIG_NO_PARENT || p->vlan || p->svlan
+			       ? "parent, vlan and svlan with device vlan only"
+			       : NULL;
+	if (p->parent == CONFIG_NO_PARENT)
+		return "the port that device vlan is a part of";
+	if (cfg->ports[p->parent].parent != CONFIG_NO_PARENT || &cfg->ports[p->parent] == p)
+		return "a port that is no vlan itself (two tags: vlan and svlan)";
+	*ret_key = "vlan";
+	if (!p->vlan)
+		return "the 802.1Q id of device vlan, 1..4094";
+	for (const struct port_cfg *o = cfg->ports; o < p; o++)
+		if (o->parent == p->parent && o->vlan == p->vlan && o->svlan == p->svlan)
+			return "one port a parent, vlan and svlan";
+	*ret_key = "mtu";
+	return p->mtu > cfg->ports[p->parent].mtu ? "no more than the parent's mtu" : NULL;
+}
+
+static void check_twin(struct schema_load *l, const struct schema_at *at,
+		       const struct dwcp_config *cfg, const struct port_cfg *p)
+{
+	const char *name = config_twin_name(p);
+
+	if (p->twin == CONFIG_TWIN_OFF)
+		return;
+	/* auto: the dataplane says so and goes on without */
+	if (p->twin == CONFIG_TWIN_ON && strlen(name) >= CONFIG_IFNAME_MAX)
+		schema_error(l, at, "twin_name",
+			     "expected a name of at most 15 characters, as the kernel's interfaces "
+			     "have, got \"%s\" (set twin_name, or twin = \"off\")",
+			     name);
+	if (!p->twin_name[0])
+		return;
+	for (u32 i = 0; i < cfg->n_ports; i++) {
+		const struct port_cfg *o = &cfg->ports[i];
+
+		if (o == p || o->twin == CONFIG_TWIN_OFF || strcmp(name, config_twin_name(o)))
+			continue;
+		schema_error(l, at, "twin_name",
+			     "expected a name that no other twin has, got \"%s\" of port %s", name,
+			     o->name);
+		return;
+	}
+}
+
 void check_port(struct schema_load *l, const struct schema_at *at, void *root, void *elem)
 {
 	const struct dwcp_config *cfg = &((struct config_form *)root)->cfg;
 	const struct port_cfg *p = elem;
-	const char *what;
+	const char *what, *key;
 	u32 i;
 
 	if (schema_failed(l, at))
@@ -175,6 +228,10 @@ void check_port(struct schema_load *l, const struct schema_at *at, void *root, v
 			schema_error(l, at, "device",
 				     "expected a device of its own, got \"%s\" of port %s",
 				     p->device, cfg->ports[i].name);
+	what = vlan_refusal(cfg, p, &key);
+	if (what)
+		schema_error(l, at, key, "expected %s", what);
+	check_twin(l, at, cfg, p);
 	check_port_addresses(l, at, cfg, p);
 }
 

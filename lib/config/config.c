@@ -288,6 +288,11 @@ int config_port_idx(const struct dwcp_config *cfg, const char *name)
 	return -ENOENT;
 }
 
+const char *config_twin_name(const struct port_cfg *p)
+{
+	return p->twin_name[0] ? p->twin_name : p->name;
+}
+
 /* ---- print, compare ---- */
 
 int config_print(const struct dwcp_config *cfg, FILE *out)

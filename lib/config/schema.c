@@ -18,6 +18,7 @@
 
 static const char *const idle_names[] = {"poll", "adaptive", NULL};
 static const char *const huge_names[] = {"auto", "on", "off", NULL};
+static const char *const twin_names[] = {"auto", "on", "off", NULL};
 static const char *const route_names[] = {"unicast",  "blackhole", "unreachable",
 					  "prohibit", "local",	   NULL};
 
@@ -39,7 +40,7 @@ static const struct schema_row port_rows[] = {
 	 .check = check_device,
 	 .help = "A PCI address (bound to vfio-pci), or one of af_xdp, af_packet, memif, tap, "
 		 "pcap, "
-		 "ring, null."},
+		 "ring, null; or vlan: the tagged frames of another port."},
 	{.path = "args",
 	 .kind = SCHEMA_STRING,
 	 AT(port_cfg, args),
@@ -87,6 +88,34 @@ static const struct schema_row port_rows[] = {
 	 .max = 1600000,
 	 .unit = "Mbit/s",
 	 .help = "Speed to reckon with; 0 = as the device says."},
+	{.path = "parent",
+	 .kind = SCHEMA_VALUE,
+	 .type = &type_port,
+	 AT(port_cfg, parent),
+	 .help = "Device vlan: the port whose tagged frames these are; it stands before."},
+	{.path = "vlan",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, vlan),
+	 .max = 4094,
+	 .help = "Device vlan: 802.1Q id."},
+	{.path = "svlan",
+	 .kind = SCHEMA_INT,
+	 AT(port_cfg, svlan),
+	 .max = 4094,
+	 .help = "Device vlan: 802.1ad id of the outer tag; 0 = none."},
+	{.path = "twin",
+	 .kind = SCHEMA_ENUM,
+	 AT(port_cfg, twin),
+	 .names = twin_names,
+	 .help = "The kernel's end of the port, a TAP interface with its addresses: ARP, ICMP to "
+		 "the router, BGP and BFD go through it. auto makes it where that is permitted, "
+		 "on insists."},
+	{.path = "twin_name",
+	 .kind = SCHEMA_STRING,
+	 AT(port_cfg, twin_name),
+	 .def_text = "",
+	 .check = check_name,
+	 .help = "What the kernel calls it; empty = the port's name."},
 	{.path = "addresses",
 	 .kind = SCHEMA_VALUE,
 	 .type = &type_port_addr,
@@ -432,6 +461,12 @@ static const struct schema_row root_rows[] = {
 		    "\t\targs = \"iface=eth1\";\n"
 		    "\t\tmtu = 9000;\n"
 		    "\t\taddresses = [\"192.0.2.1/31\"];\n"
+		    "\t}, {\n"
+		    "\t\tname = \"p1.7\";\n"
+		    "\t\tdevice = \"vlan\";\n"
+		    "\t\tparent = \"p1\";\n"
+		    "\t\tvlan = 7;\n"
+		    "\t\taddresses = [\"198.51.100.1/24\"];\n"
 		    "\t}\n"
 		    ");"},
 	{.path = "neighbours",

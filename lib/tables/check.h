@@ -48,7 +48,7 @@
 	X(SET_SEGMENTS,      "set_segments") \
 	X(FIB_CHUNK,         "fib_chunk")         /* its detail is fib_chunk_check()'s */ \
 	X(NEXTHOP_TYPE,      "nexthop_type") \
-	X(NEXTHOP_RESERVED,  "nexthop_reserved") \
+	X(NEXTHOP_FLAGS,     "nexthop_flags") \
 	X(NEXTHOP_MTU,       "nexthop_mtu") \
 	X(NEXTHOP_UNUSED,    "nexthop_unused")    /* a field that the type doesn't have is not 0 */ \
 	X(NEXTHOP_DST,       "nexthop_dst_mac") \

@@ -59,7 +59,8 @@ static int group_check(const struct dwcp_nexthop *h, struct refusal *r)
 static int nexthop_check(const struct dwcp_nexthop *h, struct refusal *r)
 {
 	GEN_REQUIRE(r, NEXTHOP_TYPE, h->type < DWCP_NEXTHOP_N_TYPES);
-	GEN_REQUIRE(r, NEXTHOP_RESERVED, h->reserved == 0);
+	GEN_REQUIRE(r, NEXTHOP_FLAGS,
+		    !(h->flags & ~(h->type == DWCP_NEXTHOP_UNRESOLVED ? DWCP_NEXTHOP_FAILED : 0u)));
 	GEN_REQUIRE(r, NEXTHOP_MTU, h->mtu == 0 || h->mtu >= IP4_MIN_MTU);
 	switch (h->type) {
 	case DWCP_NEXTHOP_FORWARD:

@@ -329,6 +329,61 @@ static void test_routes_once(void **state)
 	loaded_fini(&l);
 }
 
+#define VLAN_OF(keys)                                                                              \
+	"ports = ({ name = \"p0\"; device = \"null\"; },\n{ name = \"v\"; device = "               \
+	"\"vlan\"; " keys " });"
+
+static void test_vlan_ports(void **state)
+{
+	struct loaded l = text_load_ok(VLAN_OF("parent = \"p0\"; vlan = 7; svlan = 8;"));
+
+	assert_int_equal(l.cfg->ports[0].parent, CONFIG_NO_PARENT);
+	assert_int_equal(l.cfg->ports[1].parent, 0);
+	assert_int_equal(l.cfg->ports[1].vlan, 7);
+	assert_int_equal(l.cfg->ports[1].svlan, 8);
+	loaded_fini(&l);
+	text_refused(VLAN_OF("vlan = 7;"),
+		     "t.conf:2: ports[1].parent: expected the port that device vlan is a part of",
+		     NULL);
+	text_refused(VLAN_OF("parent = \"v\"; vlan = 7;"),
+		     "t.conf:2: ports[1].parent: expected a port that is no vlan itself (two tags: "
+		     "vlan and svlan)",
+		     NULL);
+	text_refused(VLAN_OF("parent = \"p0\";"),
+		     "t.conf:2: ports[1].vlan: expected the 802.1Q id of device vlan, 1..4094",
+		     NULL);
+	text_refused(VLAN_OF("parent = \"p0\"; vlan = 7; mtu = 1501;"),
+		     "t.conf:2: ports[1].mtu: expected no more than the parent's mtu", NULL);
+	text_refused(VLAN_OF("parent = \"p0\"; vlan = 7; }, { name = \"w\"; device = \"vlan\"; "
+			     "parent = \"p0\"; vlan = 7;"),
+		     "t.conf:2: ports[2].vlan: expected one port a parent, vlan and svlan", NULL);
+	port_refused("device = \"null\"; vlan = 7;",
+		     "parent: expected parent, vlan and svlan with device vlan only");
+}
+
+static void test_twin_names(void **state)
+{
+	struct loaded l =
+		text_load_ok("ports = ({ name = \"p0\"; device = \"null\"; }, "
+			     "{ name = \"p1\"; device = \"null\"; twin_name = \"x\"; });");
+
+	assert_string_equal(config_twin_name(&l.cfg->ports[0]), "p0");
+	assert_string_equal(config_twin_name(&l.cfg->ports[1]), "x");
+	loaded_fini(&l);
+	port_ok("device = \"null\"; twin = \"off\"; twin_name = \"123456789012345\";");
+	text_refused(
+		"ports = ({ name = \"a23456789012345x\"; device = \"null\"; twin = \"on\"; });",
+		"t.conf:1: ports[0].twin_name: expected a name of at most 15 characters, as "
+		"the kernel's interfaces have, got \"a23456789012345x\" (set twin_name, or twin "
+		"= \"off\")",
+		NULL);
+	text_refused("ports = ({ name = \"p0\"; device = \"null\"; }, { name = \"p1\"; device = "
+		     "\"null\"; twin_name = \"p0\"; });",
+		     "t.conf:1: ports[1].twin_name: expected a name that no other twin has, got "
+		     "\"p0\" of port p0",
+		     NULL);
+}
+
 /* An error in a port says nothing about the routes that lean on it. */
 static void test_no_consequences(void **state)
 {
@@ -354,6 +409,8 @@ int main(void)
 		cmocka_unit_test(test_routes_refused),
 		cmocka_unit_test(test_routes_once),
 		cmocka_unit_test(test_no_consequences),
+		cmocka_unit_test(test_vlan_ports),
+		cmocka_unit_test(test_twin_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,7 +260,7 @@ static void test_reference_loads(void **state)
 			*p = ' ';
 	}
 	l = text_load_ok(text);
-	assert_int_equal(l.cfg->n_ports, 2);
+	assert_int_equal(l.cfg->n_ports, 3);
 	assert_int_equal(l.cfg->n_neighbours, 1);
 	assert_int_equal(l.cfg->n_routes, 4);
 	assert_int_equal(l.cfg->n_route_files, 1);

@@ -110,9 +110,14 @@ static void nh_type(struct table *t)
 	nexthop(t, 11)->type = DWCP_NEXTHOP_N_TYPES;
 }
 
-static void nh_reserved(struct table *t)
+static void nh_flags(struct table *t)
 {
-	nexthop(t, 1)->reserved = 0x100;
+	nexthop(t, 1)->flags = DWCP_NEXTHOP_FAILED; /* of an unresolved one only */
+}
+
+static void nh_flags_unknown(struct table *t)
+{
+	nexthop(t, 2)->flags = 0x100;
 }
 
 static void nh_mtu(struct table *t)
@@ -705,7 +710,8 @@ const struct refusal_row refusal_rows[] = {
 	{GEN_SECTION_TAIL, "a leaf behind the last", .table = leaf_tail},
 	{GEN_SECTION_TAIL, "a next hop behind the last", .table = nexthop_tail},
 	{GEN_NEXTHOP_TYPE, "type 8", .table = nh_type},
-	{GEN_NEXTHOP_RESERVED, "reserved field", .table = nh_reserved},
+	{GEN_NEXTHOP_FLAGS, "failed, but resolved", .table = nh_flags},
+	{GEN_NEXTHOP_FLAGS, "unknown flag", .table = nh_flags_unknown},
 	{GEN_NEXTHOP_MTU, "MTU 67", .table = nh_mtu},
 	{GEN_NEXTHOP_UNUSED, "blackhole with a port", .table = nh_blackhole_port},
 	{GEN_NEXTHOP_UNUSED, "no route with a MAC", .table = nh_none_mac},

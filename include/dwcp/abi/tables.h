@@ -47,6 +47,7 @@ enum dwcp_section {
 	DWCP_SECTION_POLICY_SET = 20,
 	DWCP_SECTION_CLASS = 21,
 	DWCP_SECTION_LIMITS = 22,
+	DWCP_SECTION_PORT_ADDR = 23, /* whom the router says it is, a port */
 	DWCP_SECTION_N
 };
 
@@ -106,6 +107,9 @@ enum dwcp_nexthop_type {
 	DWCP_NEXTHOP_N_TYPES
 };
 
+/* An UNRESOLVED next hop that the kernel has asked for in vain: senders may be told (host unreachable). */
+#define DWCP_NEXTHOP_FAILED 1u
+
 /* vlan[] as it goes onto the wire: {tpid, tci} big-endian, outer first. */
 struct dwcp_nexthop {
 	u8 type; /* enum dwcp_nexthop_type */
@@ -125,7 +129,7 @@ struct dwcp_nexthop {
 	};
 	u32 id;	 /* agent-assigned, never reused; 0 = anonymous */
 	u16 mtu; /* bytes of IP; 0 = the port's */
-	u16 reserved;
+	u16 flags;
 };
 
 _Static_assert(sizeof(struct dwcp_nexthop) == 32, "abi");
@@ -508,6 +512,27 @@ struct dwcp_limits {
 };
 
 _Static_assert(sizeof(struct dwcp_limits) == 64, "abi");
+
+/* ---- port_addr: source addresses of what the router itself sends ------------------------------------------- */
+
+#define DWCP_PORT_ADDR_VERSION 1
+
+/*
+ * By port index: the addresses that ICMP errors about packets of this port come from. All zero = none of the family.
+ *
+ * Checked: n_elements ≤ the dataplane's ports; each address 0 or one that a host can have (no group, loopback, 0/8);
+ * link_local 0 or in fe80::/10.
+ */
+struct dwcp_port_addr {
+	u8 addr4[4]; /* network order, as all of these */
+	u8 reserved0[12];
+	u8 addr6[16];
+	u8 link_local[16];
+	u32 flags; /* 0 */
+	u32 reserved1[3];
+};
+
+_Static_assert(sizeof(struct dwcp_port_addr) == 64, "abi");
 _Static_assert(sizeof(struct dwcp_manifest) == 96, "abi");
 _Static_assert(sizeof(struct dwcp_section_desc) == 32, "abi");
 _Static_assert(sizeof(struct dwcp_segment_desc) == 16, "abi");

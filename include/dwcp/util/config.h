@@ -18,6 +18,10 @@
 
 enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_ADAPTIVE };
 enum config_huge { CONFIG_HUGE_AUTO, CONFIG_HUGE_ON, CONFIG_HUGE_OFF };
+enum config_twin { CONFIG_TWIN_AUTO, CONFIG_TWIN_ON, CONFIG_TWIN_OFF };
+
+#define CONFIG_IFNAME_MAX 16	     /* of the kernel, with the terminating 0 */
+#define CONFIG_NO_PARENT  UINT16_MAX /* a port of its own, no VLAN of another */
 
 /* The route types of rtnetlink(7) that a router forwards by. */
 enum route_type { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_LOCAL };
@@ -30,13 +34,18 @@ struct config_addr {
 
 struct port_cfg {
 	char name[CONFIG_NAME_MAX];
-	char device[64]; /* af_xdp, af_packet, memif, tap, pcap, ring, null, or a PCI address */
-	char args[256];	 /* the driver's device arguments, as DPDK spells them */
-	u16 rx_queues;	 /* 0 = one a worker where the device can, else 1 */
+	char device
+		[64]; /* af_xdp, af_packet, memif, tap, pcap, ring, null, vlan, or a PCI address */
+	char args[256]; /* the driver's device arguments, as DPDK spells them */
+	u16 rx_queues;	/* 0 = one a worker where the device can, else 1 */
 	u16 rx_ring, tx_ring;
 	u16 mtu; /* bytes of the IP packet */
 	bool promiscuous;
-	u32 speed_mbps; /* 0 = as the device says */
+	u32 speed_mbps;	 /* 0 = as the device says */
+	u16 parent;	 /* device vlan: index of the port whose tagged frames these are */
+	u16 vlan, svlan; /* device vlan: 802.1Q id, and the 802.1ad id outside of it or 0 */
+	enum config_twin twin;
+	char twin_name[CONFIG_IFNAME_MAX]; /* of the kernel's interface; empty = the port's name */
 	const struct config_addr *addresses;
 	u32 n_addresses;
 	u32 line;
@@ -154,6 +163,8 @@ u32 config_diff(const struct dwcp_config *from, const struct dwcp_config *to,
 		struct config_diff_row *ret_rows, u32 cap);
 
 int config_port_idx(const struct dwcp_config *cfg, const char *name); /* or -ENOENT */
+/** config_twin_name() - what the kernel calls the port's twin. */
+const char *config_twin_name(const struct port_cfg *p);
 
 /* ---- route files: one route a line, in the syntax of ip-route(8) ---------------------------------------- */
 
