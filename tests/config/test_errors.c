@@ -41,7 +41,8 @@ static void test_all_at_once(void **state)
 		"t.conf:4: agent.chunk_kb: expected a power of two, got 100",
 		"t.conf:8: ports[0].device: expected \"af_xdp\", \"af_packet\", \"memif\", "
 		"\"tap\", "
-		"\"pcap\", \"ring\", \"null\", \"vlan\" or a PCI address like \"0000:03:00.0\", got "
+		"\"pcap\", \"ring\", \"null\", \"vlan\" or a PCI address like \"0000:03:00.0\", "
+		"got "
 		"\"af_paket\"",
 		"t.conf:9: ports[0].mut: unknown key, did you mean 'mtu'?",
 		"t.conf:11: ports[1].name: missing from the group that starts here, expected a "
