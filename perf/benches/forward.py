@@ -15,6 +15,7 @@ from harness import frames
 from harness.bench import Context
 from harness.forwarders import (Forwarder, Load, dwcp, dwcp_config, forward, l3fwd, l3fwd_graph, testpmd)
 from harness.host import HostError
+from harness.tables import FIRST_HOP, N_HOPS
 
 NAME = "forward"
 HELP = "cycles a packet and Mpps a core of the whole program against testpmd, l3fwd, l3fwd-graph"
@@ -64,10 +65,10 @@ class Tables:
         config = dwcp_config(self.ctx, path, load, extra)
         with open(path / "routes", "w", encoding="ascii") as f:
             if default:
-                f.write("0.0.0.0/0 via 10.0.2.2\n::/0 via fd00:2::2\n")
+                f.write(f"0.0.0.0/0 via 10.0.2.{FIRST_HOP}\n::/0 via fd00:2::{FIRST_HOP:x}\n")
             for family, routes in ((4, routes4), (6, routes6)):
                 via = "10.0.2.{}" if family == 4 else "fd00:2::{:x}"
-                f.writelines(f"{frames.prefix_text(family, p)} via {via.format(2 + self.rng.getrandbits(6))}\n"
+                f.writelines(f"{frames.prefix_text(family, p)} via {via.format(FIRST_HOP + self.rng.randrange(N_HOPS))}\n"
                              for p in routes if p[1] > 0)
         self.ctx.call([self.ctx.program("control/cli/dwcp-cli"), "tables", "build", "--config", str(config), "--routes",
                        str(path / "routes"), "--output", str(path / "state/generation")])

@@ -9,14 +9,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import lab
+from harness import distance, generator, publisher, routers
 from harness.bench import Context
+from harness.distance import Distance
+from harness.generator import FRAMES, Generator
 from harness.host import HostError
-from harness.lab import Distance, Dwcp, Forwarder, Generator, LossFree, Publisher, Tables, Testpmd
+from harness.lossfree import LossFree, steady
+from harness.publisher import Publisher
+from harness.routers import Dwcp, Forwarder, Testpmd
+from harness.tables import Tables
 
 NAME = "latency"
 HELP = "rx to tx percentiles at 10, 50, 90 % of the loss-free rate, idle poll and adaptive, and during swaps"
-TARGETS = [*lab.TARGETS, *lab.RELOAD_TARGETS]
+TARGETS = [*routers.TARGETS, *generator.TARGETS, *distance.TARGETS, *publisher.TARGETS]
 
 SHARES = (10, 50, 90)
 PERCENTILES = ("p50", "p99", "p999", "max")
@@ -42,14 +47,14 @@ class Bench:
     def shares_run(self, s: Forwarder, gen: Generator, pps: float, swap: Sequence[Path]) -> dict[int, dict]:
         found = {}
         for share in self.shares:
-            with Publisher(self.ctx, s, swap, SWAPS_PER_S, self.seconds + 1) if swap else nullcontext() as p:
+            with Publisher(self.ctx, s.dir / "run", swap, SWAPS_PER_S, self.seconds + 1) if swap else nullcontext() as p:
                 found[share] = gen.run(pps * share / 100, self.seconds)
                 if p and not p.result(self.seconds + 30)["swaps"]:
                     raise HostError("the publisher has swapped no table")
         return found
 
     def sample(self, s: Forwarder, swap: Sequence[Path]) -> Sample | None:
-        self.distance.near(lab.PATIENCE_S)
+        self.distance.near(distance.PATIENCE_S)
         with s, Generator(self.ctx, s, self.args) as gen:
             free = LossFree(s, gen)
             for _ in range(TRIES):
@@ -64,7 +69,7 @@ class Bench:
 def run(ctx: Context) -> None:
     rounds, seconds = (1, 0.4) if ctx.quick else (3, 1.0)
     t = Tables.of(ctx)
-    args = [*lab.FRAMES["64B"], "--destinations", str(t.destinations("full", t.full))]
+    args = [*FRAMES["64B"], "--destinations", str(t.destinations("full", t.full))]
     poll, adaptive, floor = Dwcp(ctx, "dwcp"), Dwcp(ctx, "dwcp-adaptive", idle="adaptive"), Testpmd(ctx, "io")
     generations = [poll.build(t.routes(f"full{k}", t.full, k), poll.dir / f"generation{k}") for k in (1, 2)]
     for d in (poll, adaptive):
@@ -83,7 +88,7 @@ def run(ctx: Context) -> None:
         if not found[name]:
             ctx.say(f"{name}: no run in which 90 % of the loss-free rate lost nothing before and after: no rows")
             continue
-        kept = lab.steady(found[name], lambda s: s.pps)
+        kept = steady(found[name], lambda s: s.pps)
         for share in bench.shares:
             for p in PERCENTILES:
                 ctx.row(f"{name}-{share}", subject, f"{p}_us", [s.by_share[share]["latency_ns"][p] / 1e3 for s in kept])

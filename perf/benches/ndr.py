@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import lab
+from harness import distance, generator, routers
 from harness.bench import Context
-from harness.lab import Distance, Dwcp, Excuses, Forwarder, Found, Generator, L3fwd, Tables, Testpmd
+from harness.distance import Distance
+from harness.generator import FRAMES, Generator
+from harness.lossfree import Excuses, Found, search, steady
+from harness.routers import Dwcp, Forwarder, L3fwd, Testpmd
+from harness.tables import Tables
 
 NAME = "ndr"
 HELP = "the highest rate without loss, over memif, beside testpmd and l3fwd"
-TARGETS = lab.TARGETS
+TARGETS = [*routers.TARGETS, *generator.TARGETS, *distance.TARGETS]
 
 RESOLUTION = 0.02
 EXTRA = 1  # round, for what was thrown away
@@ -43,14 +47,14 @@ def _cases(ctx: Context) -> list[Case]:
     else:
         ctx.say("without l3fwd: build/perf/peers/l3fwd is not built (perf/peers/build)")
     cases = []
-    for size in lab.FRAMES:
+    for size in FRAMES:
         cases.append(Case(f"{size}-1k", size, small, [ours, *peers], size == "64B"))
         cases.append(Case(f"{size}-full", size, full, [ours_full], size == "64B"))
     return cases
 
 
 def _kept(found: Sequence[Found]) -> list[Found]:
-    return lab.steady(found, lambda f: f.speed)
+    return steady(found, lambda f: f.speed)
 
 
 @dataclass
@@ -61,10 +65,10 @@ class Bench:
     seconds: float
 
     def search(self, case: Case, s: Forwarder, excuses: Excuses) -> Found:
-        args = [*lab.FRAMES[case.frames], "--destinations", str(case.destinations)]
-        self.distance.near(lab.PATIENCE_S)
+        args = [*FRAMES[case.frames], "--destinations", str(case.destinations)]
+        self.distance.near(distance.PATIENCE_S)
         with s, Generator(self.ctx, s, args) as gen:
-            return lab.search(s, gen, self.seconds, RESOLUTION, excuses)
+            return search(s, gen, self.seconds, RESOLUTION, excuses)
 
     def measure(self, case: Case) -> None:
         found: dict[str, list[Found]] = {s.name: [] for s in case.subjects}

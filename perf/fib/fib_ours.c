@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fib_ours.c - lib/fib as a subject: every variant of the lookup that runs here, memory, build and updates.
+ * fib_ours.c - lib/fib as a subject: the lookup as the product calls it, every variant of it that runs here, memory,
+ * build and updates.
  * Benchmark only.
  *
  * Lookups go to copies of the arrays in mappings of their own, as the dataplane has them; pages of 4 kB, or of 2 MB
@@ -20,6 +21,9 @@
 #define MIX_N	    20000u
 
 static struct fib_builder *builder;
+
+/* As the product calls it: what this CPU's dispatch chose. */
+static const struct fib_variant dispatched = {"dwcp", fib_lookup4, fib_lookup6, NULL};
 
 static u64 run_ours4(const struct subject *s, const struct keys *k)
 {
@@ -135,6 +139,10 @@ int ours_add(struct subjects *s, const struct table *t, u32 rounds, bool huge,
 	row_print("build", "dwcp", "ms", &ms);
 	if (view_map(ret_view, huge) != 0)
 		return -ENOMEM;
+	subject_add(s, (struct subject){dispatched.name,
+					t->family == FIB_IP4 ? run_ours4 : run_ours6, ret_view,
+					&dispatched});
+	rows_note("dwcp looks up by %s here\n", fib_variant_chosen()->name);
 	for (u32 i = 0; (variant = fib_variant_at(i)); i++) {
 		snprintf(name[i], sizeof(name[i]), "dwcp-%s", variant->name);
 		if (variant->supported())

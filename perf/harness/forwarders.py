@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.bench import Context
 from harness.host import HostError, Proc, cpu_other, cpu_worker
+from harness.tables import FIRST_HOP, N_HOPS
 
 PAGE = struct.Struct("<3Q")
 SAMPLE = struct.Struct("<5Q")
@@ -129,14 +130,14 @@ def dwcp_config(ctx: Context, path: Path, load: Load, extra: str = "") -> Path:
                     "pcap": ("pcap", f'args = "rx_pcap={load.capture},infinite_rx=1";')}[load.device]
     cpus = ", ".join(str(c) for c in [cpu_worker(), cpu_other()][:load.workers])
     hops = ", ".join(f'{{ port = "p0"; address = "10.0.2.{h}"; mac = "02:00:00:00:01:{h:02x}"; }}, '
-                     f'{{ port = "p0"; address = "fd00:2::{h:x}"; mac = "02:00:00:00:01:{h:02x}"; }}' for h in range(2, 66))
+                     f'{{ port = "p0"; address = "fd00:2::{h:x}"; mac = "02:00:00:00:01:{h:02x}"; }}' for h in range(FIRST_HOP, FIRST_HOP + N_HOPS))
     (path / "state").mkdir(parents=True, exist_ok=True)
     config = path / "dwcp.conf"
     config.write_text(f"""node: {{ name = "perf"; state_dir = "{path}/state"; run_dir = "{path}/run"; }};
 dataplane: {{ workers = [{cpus}]; control_cpu = {cpu_other()}; idle = "poll"; file_prefix = "perf-{os.getpid()}-dwcp";
-  {extra}
   memory: {{ huge_pages = "on"; size_mb = 1024; mbufs = 16384; }};
   tables: {{ memory_max_mb = 512; lock = false; }}; }};
+{extra}
 ports: ( {{ name = "p0"; device = "{device}"; {args} promiscuous = {'true' if load.device == 'pcap' else 'false'};
   addresses = [ "10.0.2.1/24", "fd00:2::1/64" ]; }} );
 neighbours: ( {hops} );

@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from harness.bench import Context
-from harness.budgets import Budget, budget_json, budgets_judge, budgets_load, budgets_table
+from harness.budgets import Budget, Judged, budgets_judge, budgets_load, budgets_table
 from harness.card import card, card_text
 from harness.host import Host, HostError
-from harness.rows import rows_table
+from harness.rows import Row, rows_table
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = ["fib", "stage", "forward", "ndr", "latency", "reload"]
@@ -48,41 +49,55 @@ def _parse(argv: Sequence[str], doc: str) -> argparse.Namespace:
     return p.parse_args(argv)
 
 
-def _measure(ctx: Context, modules: dict[str, ModuleType]) -> list[str]:
-    """Every bench; one that fails does not take the others' figures with it. Return: those that failed."""
-    failed = []
-    for name, module in modules.items():
-        ctx.bench = name
-        ctx.say("begins")
-        before = len(ctx.rows)
-        try:
-            module.run(ctx)
-        except HostError as e:
-            failed.append(name)
-            ctx.say(f"FAILED: {e}")
-        if len(ctx.rows) == before and name not in failed:
-            failed.append(name)
-            ctx.say("FAILED: nothing was measured (is --case part of a case's name?)")
+class Results:
+    """The file of --json: whole after each bench, so that what was measured is kept whatever happens then."""
+
+    def __init__(self, path: str | None, machine: dict) -> None:
+        self.path, self.machine = path, machine
+
+    def write(self, rows: Sequence[Row], judged: Sequence[Judged] = ()) -> None:
+        if not self.path:
+            return
+        temporary = Path(f"{self.path}.tmp")
+        with open(temporary, "w", encoding="utf-8") as f:
+            print(json.dumps({"machine": self.machine}), file=f)
+            for o in (*rows, *judged):
+                print(o.json(), file=f)
+        temporary.replace(self.path)
+
+
+def _bench(ctx: Context, name: str, module: ModuleType, results: Results) -> bool:
+    """Also when it fails or is interrupted, what it has measured is shown and written."""
+    ctx.bench = name
+    ctx.say("begins")
+    before, begin = len(ctx.rows), time.monotonic()
+    failed = ""
+    try:
+        module.run(ctx)
+    except HostError as e:
+        failed = str(e)
+    finally:
         if len(ctx.rows) > before:
             print(rows_table(ctx.rows[before:]), end="\n\n", flush=True)
-    return failed
+        results.write(ctx.rows)
+    if not failed and len(ctx.rows) == before:
+        failed = "nothing was measured (is --case part of a case's name?)"
+    ctx.say(f"FAILED: {failed}" if failed else f"took {time.monotonic() - begin:.0f} s")
+    return not failed
 
 
-def _report(args: argparse.Namespace, machine: dict, ctx: Context, budgets: Sequence[Budget], benches: set[str]) -> bool:
-    """Return: every budget that these benches can judge holds."""
-    judged = budgets_judge(budgets, ctx.rows, benches)
+def _measure(ctx: Context, modules: dict[str, ModuleType], results: Results) -> list[str]:
+    """Every bench; one that fails does not take the others' figures with it. Return: those that failed."""
+    return [name for name, module in modules.items() if not _bench(ctx, name, module, results)]
+
+
+def _report(results: Results, rows: Sequence[Row], budgets: Sequence[Budget], benches: set[str]) -> bool:
+    """Return: every budget that these benches can judge holds, or is not about this CPU."""
+    judged = budgets_judge(budgets, rows, benches)
     if judged:
         print(budgets_table(judged))
-    if args.json:
-        temporary = Path(f"{args.json}.tmp")
-        with open(temporary, "w", encoding="utf-8") as f:
-            print(json.dumps({"machine": machine}), file=f)
-            for r in ctx.rows:
-                print(r.json(), file=f)
-            for b, value in judged:
-                print(budget_json(b, value), file=f)
-        temporary.replace(args.json)
-    return all(value is not None and b.holds(value) for b, value in judged)
+    results.write(rows, judged)
+    return all(j.ok for j in judged)
 
 
 def run(argv: Sequence[str], doc: str) -> int:
@@ -113,10 +128,11 @@ def run(argv: Sequence[str], doc: str) -> int:
         _build(build, sorted({t for m in chosen.values() for t in m.TARGETS}))
         machine = card(ROOT)
         print(card_text(machine), end="\n\n", flush=True)
+        results = Results(args.json, machine)
         with Host(HUGE_PAGES) as host:
             ctx = Context(ROOT, build, host, args.quick, only=args.case)
-            failed = _measure(ctx, chosen)
-        holds = _report(args, machine, ctx, budgets, set(chosen))
+            failed = _measure(ctx, chosen, results)
+        holds = _report(results, ctx.rows, budgets, set(chosen))
     except HostError as e:
         print(f"perf/run: {e}", file=sys.stderr)
         return 1
@@ -124,7 +140,8 @@ def run(argv: Sequence[str], doc: str) -> int:
         print(f"perf/run: building failed ({' '.join(map(str, e.cmd))})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("perf/run: interrupted; everything is as it was", file=sys.stderr)
+        print("perf/run: interrupted; everything is as it was" +
+              (f", {args.json} has what was measured" if args.json else ""), file=sys.stderr)
         return 130
     if failed:
         print(f"perf/run: failed: {' '.join(failed)}", file=sys.stderr)

@@ -29,6 +29,11 @@ struct table {
 	bool *skip;			/* [n_segments] held, because the one before has it too */
 };
 
+/* CLOCK_MONOTONIC: first byte sent; the new tables in force; the old ones unmapped and nobody's. */
+struct swap {
+	u64 begin_ns, swapped_ns, done_ns;
+};
+
 struct samples {
 	u32 n;
 	u32 us[SAMPLES];
@@ -36,7 +41,7 @@ struct samples {
 
 struct publisher {
 	const char *run_dir;
-	double rate, seconds;
+	double rate, seconds, rest;
 	u64 count;
 	struct segment_set *set;
 	struct table table[TABLES_MAX];
@@ -45,6 +50,8 @@ struct publisher {
 	u64 number;
 	u64 shared_fib_bytes, shared_bytes, full_bytes;
 	struct samples total, send, check, quiesce;
+	struct swap swap[SAMPLES];
+	bool times;
 };
 
 static u64 now_ns(void)
@@ -171,11 +178,24 @@ static int publish(struct publisher *p, struct table *t)
 			err == -EINVAL ? reason : strerror(-err));
 		return -1;
 	}
+	if (p->total.n < SAMPLES)
+		p->swap[p->total.n] = (struct swap){begin, a.swapped_ns, a.quiescent_ns};
 	sample_add(&p->total, begin, a.quiescent_ns);
 	sample_add(&p->send, begin, a.received_ns);
 	sample_add(&p->check, a.received_ns, a.validated_ns);
 	sample_add(&p->quiesce, a.swapped_ns, a.quiescent_ns);
 	return 0;
+}
+
+/* Publishing and resting take turns of --rest seconds. Return: when the turn to publish that holds or follows @ns begins. */
+static u64 publish_turn(const struct publisher *p, u64 begin, u64 ns)
+{
+	u64 turn = (u64)(p->rest * 1e9), n;
+
+	if (!turn)
+		return ns;
+	n = (ns - begin) / turn;
+	return n % 2 ? begin + (n + 1) * turn : ns;
 }
 
 /* The first two are not counted: before them the dataplane holds something else. Return: elapsed ns, 0 when one failed. */
@@ -195,6 +215,7 @@ static u64 publish_all(struct publisher *p, u64 *ret_n)
 	fprintf(stderr, "table_publisher: begins\n");
 	begin = next = now_ns();
 	while (p->count ? n < p->count : (double)(now_ns() - begin) < p->seconds * 1e9) {
+		next = publish_turn(p, begin, next);
 		if (now_ns() < next)
 			sleep_until(next);
 		next = DWCP_MAX(next + step, now_ns() - DWCP_MIN(step, now_ns()));
@@ -223,6 +244,15 @@ static void samples_print(const char *name, struct samples *s, const char *end)
 	       s->n ? s->us[s->n - 1] : 0, end);
 }
 
+static void times_print(const struct publisher *p)
+{
+	printf("\"times_ns\": [");
+	for (u32 i = 0; i < p->total.n; i++)
+		printf("%s[%lu, %lu, %lu]", i ? ", " : "", p->swap[i].begin_ns,
+		       p->swap[i].swapped_ns, p->swap[i].done_ns);
+	printf("], ");
+}
+
 static void result_print(struct publisher *p, u64 n, u64 elapsed_ns)
 {
 	printf("{\"swaps\": %lu, \"seconds\": %.3f, \"swaps_per_s\": %.2f, \"generation\": %lu, "
@@ -231,6 +261,8 @@ static void result_print(struct publisher *p, u64 n, u64 elapsed_ns)
 	       n, (double)elapsed_ns / 1e9, (double)n * 1e9 / (double)elapsed_ns, p->number,
 	       p->full_bytes / p->n_tables, p->shared_bytes / p->n_tables,
 	       p->shared_fib_bytes / p->n_tables);
+	if (p->times)
+		times_print(p);
 	samples_print("adopt_us", &p->total, ", ");
 	samples_print("send_us", &p->send, ", ");
 	samples_print("validate_us", &p->check, ", ");
@@ -243,7 +275,7 @@ static const char help_text[] =
 	"table_publisher - publish generations in turn to a running dataplane, in an agent's "
 	"place\n"
 	"\n"
-	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--huge] FILE "
+	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--rest S] [--huge] [--times] FILE "
 	"FILE…\n"
 	"\n"
 	"  --run-dir DIR  of the dataplane; no agent may be connected (it would be replaced, and "
@@ -251,7 +283,10 @@ static const char help_text[] =
 	"  --rate R       publishes a second; 0: as fast as they are adopted\n"
 	"  --seconds S    so long, or\n"
 	"  --count N      so many\n"
+	"  --rest S       publish for S seconds, rest for S seconds, in turn\n"
 	"  --huge         segments of 2 MB into 2 MB pages\n"
+	"  --times        of every swap (CLOCK_MONOTONIC): first byte sent, in force, old tables "
+	"gone\n"
 	"  FILE           2 … 8 generations, by: dwcp-cli tables build\n"
 	"\n"
 	"One JSON object: swaps and their rate, from the first byte sent to adopted by all workers "
@@ -275,7 +310,9 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 		{"rate", required_argument, NULL, 'r'},
 		{"seconds", required_argument, NULL, 's'},
 		{"count", required_argument, NULL, 'c'},
+		{"rest", required_argument, NULL, 'p'},
 		{"huge", no_argument, NULL, 'h'},
+		{"times", no_argument, NULL, 't'},
 		{"help", no_argument, NULL, '?'},
 		{NULL, 0, NULL, 0},
 	};
@@ -292,8 +329,12 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 			err |= number_parse(optarg, 86400, &p->seconds);
 		else if (c == 'c')
 			err |= number_parse(optarg, 1e9, &count);
+		else if (c == 'p')
+			err |= number_parse(optarg, 3600, &p->rest);
 		else if (c == 'h')
 			*ret_huge = true;
+		else if (c == 't')
+			p->times = true;
 		else
 			return -EINVAL;
 	}

@@ -10,6 +10,7 @@
  *   SOURCE_FILE  frames (source_file.h)      SOURCE_PAGE  counters, made by us
  *   SOURCE_STAMP=0  only count: for drivers that bring frames (net_pcap)
  *   SOURCE_FILL  mbufs kept in flight beyond a burst (0): more of them leave the first-level cache
+ *   SOURCE_PACE  packets come by the clock instead of as fast as they are taken (pace.h); one queue of net_ring
  *
  * A thread of the program calls into here only from its own rx burst; one more thread reads device counters.
  */
@@ -30,6 +31,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "pace.h"
 #include "source_file.h"
 
 #define QUEUES_MAX   8
@@ -41,6 +43,7 @@ struct source_queue {
 	const struct source_hdr *hdr;
 	const u8 *entry;
 	struct source_sample *sample;
+	struct pace *pace;
 	u32 next, next_length, fill, mask;
 	bool ring, stamp;
 	u64 packets, polls, fresh;
@@ -135,10 +138,25 @@ static void source_sample_write(struct source_queue *q)
 	__atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_RELEASE);
 }
 
+/* As many mbufs as have come by the clock, whatever the driver brought back. */
+static u16 source_paced(struct source_queue *q, struct rte_mbuf **pkts, u16 n, u16 max)
+{
+	u16 due = (u16)pace_poll(q->pace, pkts, n, max);
+
+	n = pace_mbufs(q->pace, q->pool, pkts, n, due);
+	for (u32 i = 0; i < n; i++) {
+		source_stamp(q, pkts[i], q->hdr->template_bytes, q->hdr->entry_bytes);
+		pace_number(q->pace, pkts[i]);
+	}
+	return n;
+}
+
 static u16 source_rx(u16 port_id, u16 queue, struct rte_mbuf **pkts, u16 n, u16 max, void *arg)
 {
 	struct source_queue *q = arg;
 
+	if (q->pace)
+		return source_paced(q, pkts, n, max);
 	if (q->ring && n < max) {
 		if (rte_pktmbuf_alloc_bulk(q->pool, pkts + n, max - n) == 0) {
 			q->fresh += (u64)(max - n);
@@ -209,6 +227,7 @@ int rte_eth_dev_start(u16 port_id)
 {
 	int (*next)(u16) = dlsym(RTLD_NEXT, "rte_eth_dev_start");
 	const char *fill = getenv("SOURCE_FILL"), *stamp = getenv("SOURCE_STAMP");
+	const char *pace = getenv("SOURCE_PACE");
 	struct rte_eth_dev_info info;
 	pthread_t watch;
 	int err = next(port_id);
@@ -230,6 +249,10 @@ int rte_eth_dev_start(u16 port_id)
 		q->ring = source_is_ring(port_id);
 		q->stamp = !stamp || *stamp != '0';
 		q->fill = fill ? (u32)strtoul(fill, NULL, 10) : 0;
+		if (pace && (!q->ring || n_queues != 1))
+			source_die("SOURCE_PACE wants net_ring with one queue");
+		if (pace && !(q->pace = pace_open(pace)))
+			source_die("can't map SOURCE_PACE");
 		if (q->ring)
 			source_fill(port_id, q);
 		if (!rte_eth_add_rx_callback(port_id, (u16)i, source_rx, q))

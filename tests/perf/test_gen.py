@@ -20,7 +20,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "perf"))
 from harness.bench import Context  # noqa: E402
 from harness.host import Host, HostError  # noqa: E402
-from harness.lab import Dwcp, Generator, Publisher  # noqa: E402
+from harness.generator import Generator  # noqa: E402
+from harness.publisher import Publisher  # noqa: E402
+from harness.routers import Dwcp  # noqa: E402
 
 BUILD = Path("build")
 TARGETS = ["perf/gen/traffic_gen", "perf/reload/table_publisher", "dataplane/dwcp-dataplane", "control/cli/dwcp-cli"]
@@ -234,7 +236,7 @@ class Router(unittest.TestCase):
 
     def test_swaps(self) -> None:
         before = self.d.get("/v1/status")["generation"]
-        with Publisher(CTX, self.d, self.generations, 20, 1.0) as p:
+        with Publisher(CTX, self.d.run, self.generations, 20, 1.0) as p:
             r, _ = self.run_one(200000, 1.2, "--prefix", "40.0.0.0/8")
             swaps = p.result(20)
         self.assertGreaterEqual(swaps["swaps"], 10)

@@ -9,7 +9,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "perf"))
 from harness.host import HostError  # noqa: E402
-from harness.lab import Excuses, Gaps, loss_explained, search, steady  # noqa: E402
+from harness.lossfree import Excuses, loss_explained, search, steady  # noqa: E402
+from harness.routers import Gaps  # noqa: E402
 
 RING = 8192
 

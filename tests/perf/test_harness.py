@@ -4,7 +4,6 @@
 
 Measures nothing, needs no root.
 """
-import argparse
 import contextlib
 import io
 import json
@@ -14,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "perf"))
 sys.dont_write_bytecode = True
 from harness import compare, gate, main  # noqa: E402
 from harness.bench import Context  # noqa: E402
-from harness.budgets import budget_json, budgets_judge, budgets_load, budgets_table  # noqa: E402
+from harness.budgets import FEATURES, Judged, budgets_judge, budgets_load, budgets_table  # noqa: E402
+from harness.host import HostError  # noqa: E402
 from harness.rows import Row, number_text, row_merge, row_of, rows_load, rows_table, table_text  # noqa: E402
 
 
@@ -107,7 +109,8 @@ class Budgets(Temporary):
         metric = "stage:a:b:c"
         for bad in ("x", f"x at_most {metric}", f"x below 3 {metric}", f"x at_most three {metric}",
                     f"x at_most 3 {metric} {metric}", f"x at_most 3 {metric} : {metric}", "x at_most 3 stage:a:b",
-                    f"x at_most 3 {metric} / {metric} / {metric}"):
+                    f"x at_most 3 {metric} / {metric} / {metric}", f"x at_most 3 {metric} where",
+                    f"x at_most 3 {metric} where sse9", f"x at_most 3 where {metric}", f"x at_most 3 {metric} when avx2"):
             with self.subTest(bad), self.assertRaisesRegex(ValueError, r"file:2: expected NAME"):
                 budgets_load(self.file(f"# first\n{bad}\n"))
 
@@ -115,18 +118,45 @@ class Budgets(Temporary):
         budgets_load(ROOT / "perf/budgets")
 
     def judge(self, text: str, rows: list[Row], benches: set[str]) -> list[tuple[str, bool | None]]:
-        return [(b.name, None if v is None else b.holds(v))
-                for b, v in budgets_judge(budgets_load(self.file(text)), rows, benches)]
+        return [(j.budget.name, None if j.value is None else j.budget.holds(j.value))
+                for j in budgets_judge(budgets_load(self.file(text)), rows, benches)]
 
     def test_judge(self) -> None:
         self.assertEqual(self.judge(self.GOOD, [row(20)], {"stage"}), [("fast", True)])
         self.assertEqual(self.judge(self.GOOD, [row(20.1)], {"stage"}), [("fast", False)])
 
     def test_missing_row_is_no_pass(self) -> None:
-        (budget, value), = budgets_judge(budgets_load(self.file(self.GOOD)), [], {"stage"})
-        self.assertIsNone(value)
-        self.assertFalse(json.loads(budget_json(budget, value))["holds"])
-        self.assertIn("not measured", budgets_table([(budget, value)]))
+        judged, = budgets_judge(budgets_load(self.file(self.GOOD)), [], {"stage"})
+        self.assertIsNone(judged.value)
+        self.assertFalse(judged.ok)
+        self.assertIs(json.loads(judged.json())["holds"], False)
+        self.assertIn("NOT MEASURED", budgets_table([judged]))
+
+    WHERE = "ours at_most 1 fib:a:dwcp:cycles / fib:a:peer-avx512:cycles where avx512\n"
+
+    def where(self, rows: list[Row], flags: set[str]) -> Judged:
+        judged, = budgets_judge(budgets_load(self.file(self.WHERE)), rows, {"fib"}, frozenset(flags))
+        return judged
+
+    def test_not_about_this_cpu_is_said(self) -> None:
+        judged = self.where([], {"avx2", "avx512f"})
+        self.assertTrue(judged.ok)
+        self.assertEqual(judged.verdict, "not applicable: this CPU has no avx512bw, avx512dq")
+        self.assertEqual(json.loads(judged.json()), {"budget": "ours", "value": None, "at_most": 1.0, "holds": None,
+                                                     "not_applicable": "this CPU has no avx512bw, avx512dq"})
+        self.assertIn("not applicable", budgets_table([judged]))
+
+    def test_missing_row_on_a_cpu_that_has_it_is_no_pass(self) -> None:
+        only_ours = [Row("fib", "a", "dwcp", "cycles", 1, 1, 1, 1)]
+        for rows in ([], only_ours):
+            judged = self.where(rows, FEATURES["avx512"])
+            self.assertFalse(judged.ok)
+            self.assertEqual(judged.verdict, "NOT MEASURED")
+
+    def test_where_is_judged_like_any_other(self) -> None:
+        for ours, ok in ((1, True), (3, False)):
+            rows = [Row("fib", "a", s, "cycles", v, v, v, 1) for s, v in (("dwcp", ours), ("peer-avx512", 2))]
+            self.assertEqual(self.where(rows, FEATURES["avx512"]).ok, ok)
 
     def test_ratio(self) -> None:
         def mpps(subject: str, v: float) -> Row:
@@ -255,9 +285,36 @@ class Report(Temporary):
     BUDGET = "fast at_most 20 stage:ip4-burst32:parse:cycles\n"
 
     def report(self, rows: list[Row], json_file: Path | None = None) -> bool:
-        args = argparse.Namespace(json=str(json_file) if json_file else None)
+        results = main.Results(str(json_file) if json_file else None, {"cpu": "x"})
         with contextlib.redirect_stdout(io.StringIO()):
-            return main._report(args, {"cpu": "x"}, context(rows), budgets_load(self.file(self.BUDGET)), {"stage"})
+            return main._report(results, rows, budgets_load(self.file(self.BUDGET)), {"stage"})
+
+    def bench(self, run: Callable[[Context], None]) -> tuple[Context, Path]:
+        """A bench that is a function: context and file after it."""
+        out, ctx = self.tmp / "out.json", context()
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.ok = main._bench(ctx, "stage", SimpleNamespace(run=run), main.Results(str(out), {"cpu": "x"}))
+        return ctx, out
+
+    def test_kept_when_a_bench_fails(self) -> None:
+        def run(ctx: Context) -> None:
+            ctx.rows.append(row(19))
+            raise HostError("no more")
+        _, out = self.bench(run)
+        self.assertFalse(self.ok)
+        self.assertEqual(rows_load(str(out))[1], [row(19)])
+
+    def test_kept_when_interrupted(self) -> None:
+        def run(ctx: Context) -> None:
+            ctx.rows.append(row(19))
+            raise KeyboardInterrupt
+        with self.assertRaises(KeyboardInterrupt):
+            self.bench(run)
+        self.assertEqual(rows_load(str(self.tmp / "out.json"))[1], [row(19)])
+
+    def test_nothing_measured_is_a_failure(self) -> None:
+        self.bench(lambda ctx: None)
+        self.assertFalse(self.ok)
 
     def test_holds(self) -> None:
         self.assertTrue(self.report([row(19)]))

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One machine: the router between two memif ports (or on one), its tables, its API. A worker alone on the last CPU."""
-import http.client
 import ipaddress
-import json
 import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -13,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import frames
-from harness.host import Host, HostError, cpu_other, cpu_worker
+from harness.api import api
+from harness.host import Host, HostError, cpu_other
+from harness.memif_config import MemifConfig
+from harness.tables import FIRST_HOP, N_HOPS, SEED
 
 MAC = "02:00:00:00:00:aa"  # the port takes all: it is promiscuous
-SEED = 20261121
-N_NEXTHOPS, FIRST_HOST = 64, 16
+RING_LOG2 = 12
 N_DESTINATIONS = 65536
 # What Pktgen's ranges go over (backend/pktgen/profile.lua): always in the table.
 TEST_NETWORKS = [f"198.{18 + i // 256}.{i % 256}.0/24" for i in range(512)] + ["2001:2::/48"]
@@ -31,17 +30,6 @@ class Snapshot:
     gap_us: int
     difference: int
     drops: dict[str, int]
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ADOPT_S)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 class Lab:
@@ -75,10 +63,10 @@ class Lab:
     def _routes_write(self, k: int, path: Path) -> None:
         """Prefix i goes to next hop (i + k) mod 64: another one in each table."""
         net = len(self.ports)
-        hops = [FIRST_HOST + i for i in range(N_NEXTHOPS)]
+        hops = [FIRST_HOP + i for i in range(N_HOPS)]
         with open(path, "w", encoding="ascii") as f:
             for i, prefix in enumerate(self.prefixes):
-                hop = hops[(i + k) % N_NEXTHOPS]
+                hop = hops[(i + k) % N_HOPS]
                 f.write(f"{prefix} via {f'fd00:{net}::{hop:x}' if ':' in prefix else f'10.0.{net}.{hop}'}\n")
 
     def swap(self) -> None:
@@ -101,27 +89,9 @@ class Lab:
     # ---- the router --------------------------------------------------------------------------------------------------
 
     def _config(self) -> Path:
-        hops = range(FIRST_HOST, FIRST_HOST + N_NEXTHOPS)
-        last, net = self.ports[-1], len(self.ports)
-        neighbours = ",\n".join(f'  {{ port = "{last}"; address = "{a}"; mac = "02:00:00:00:01:{h:02x}"; }}'
-                                for h in hops for a in (f"10.0.{net}.{h}", f"fd00:{net}::{h:x}"))
-        ports = ",\n".join(f"""  {{ name = "{name}"; promiscuous = true; rx_ring = 4096; tx_ring = 4096;
-    device = "memif"; args = "role=server,id=0,socket={self.socket(name)},socket-abstract=no,bsize=2048,rsize=12";
-    addresses = [ "10.0.{n}.1/24", "fd00:{n}::1/64" ]; }}""" for n, name in enumerate(self.ports, 1))
         memory = 'huge_pages = "on"; size_mb = 512' if self.huge else 'huge_pages = "off"; size_mb = 128'
-        path = self.dir / "dwcp.conf"
-        path.write_text(f"""node: {{ name = "lab"; state_dir = "{self.dir}/state"; run_dir = "{self.dir}/run"; }};
-dataplane: {{ workers = [{cpu_worker()}]; control_cpu = {cpu_other()}; idle = "poll";
-  file_prefix = "dwcp-load-{os.getpid()}";
-  memory: {{ {memory}; mbufs = 32768; }};
-  tables: {{ memory_max_mb = 512; lock = false; }}; }};
-ports: (
-{ports});
-neighbours: (
-{neighbours});
-route_files: ( {{ name = "table"; path = "{self.dir}/table.routes"; }} );
-""", encoding="ascii")
-        return path
+        table = f'route_files: ( {{ name = "table"; path = "{self.dir}/table.routes"; }} );'
+        return MemifConfig(self.dir, "load", self.ports, RING_LOG2, memory=memory, tables_max_mb=512, extra=table).write()
 
     def socket(self, port: str) -> Path:
         return self.dir / f"{port}.sock"
@@ -149,18 +119,10 @@ route_files: ( {{ name = "table"; path = "{self.dir}/table.routes"; }} );
         raise HostError(f"waited {seconds:g} s for {what}; the router said last:\n{self.dataplane.tail()}")
 
     def call(self, program: str, method: str, path: str) -> dict:
-        c = _Connection(self.dir / f"run/{program}.sock")
-        try:
-            c.request(method, path, headers={"Content-Length": "0"} if method == "POST" else {})
-            answer = c.getresponse()
-            body = answer.read()
-        except OSError as e:
-            raise HostError(f"{program} does not answer {path}: {e}") from e
-        finally:
-            c.close()
-        if answer.status != 200:
-            raise HostError(f"{program} answers {path} with {answer.status}: {body[:500].decode(errors='replace')}")
-        return json.loads(body)
+        status, answer = api(self.dir / f"run/{program}.sock", method, path)
+        if status != 200:
+            raise HostError(f"{program} answers {path} with {status}: {answer}")
+        return answer
 
     def generation(self) -> int:
         return self.call("dataplane", "GET", "/v1/status")["generation"]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from harness.card import card, card_text
 from harness.host import Host, HostError
+from harness.tables import SEED
 from runner import pktgen
 from runner.capture import capture_copy, capture_make
 from runner.fallback import Fallback, describe
-from runner.lab import SEED, Lab
+from runner.lab import Lab
 from runner.results import Bar, Profile, failed, judge, profiles_of_lines, results_table, verdicts_table
 from runner.site import Nics, Site
 
