@@ -8,7 +8,7 @@ At 1 Mpps, between two memif ports, the rings outlast the machine's absences: th
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from harness import agent, frames, generator, publisher, routers
 from harness.agent import Agent
 from harness.bench import Context
-from harness.excess import Count, losses, stalls, within
+from harness.excess import Count, Event, losses, stalls, within
 from harness.forwarders import Load, dwcp_config
 from harness.generator import FRAMES, Generator
 from harness.host import HostError
@@ -32,8 +32,9 @@ TARGETS = [*routers.TARGETS, *generator.TARGETS, *publisher.TARGETS, *agent.TARG
 RING = 4096
 SHARE = 0.9
 LOOK_S = 1.5
-KEPT_UP = 0.01  # of 10 ms windows may have been slower
+KEPT_UP = 0.1  # of 10 ms windows may have been slower
 REST_S = 0.25  # at 100 a second swaps fill the time: they rest as long as they go on, so that there is an outside
+SPARSE = 50  # a second: up to here each swap has a period of its own
 N_FLOWS = 1 << 16
 RATES = {1: 12.0, 10: 6.0, 100: 4.0}  # swaps a second: seconds of a run
 PLAIN_S = 4.0
@@ -44,6 +45,18 @@ class Sample:
     run: Run
     times: Sequence[tuple[int, int, int]]  # of each swap, CLOCK_MONOTONIC: first byte sent, in force, old tables gone
     swaps: dict
+    per_s: float
+
+    @property
+    def period(self) -> int:
+        """Slices in which a swap, or REST_S of them, could have come at any other moment."""
+        seconds = 1 / self.per_s if 0 < self.per_s <= SPARSE else 2 * REST_S
+        return int(seconds * 1e9 / self.run.slice_ns)
+
+    def count(self, events: Callable[[Run], Sequence[Event]], into: Count | None = None) -> Count:
+        into = into or Count()
+        into.add(events(self.run), self.inside, self.period)
+        return into
 
     @property
     def inside(self) -> bytearray:
@@ -65,7 +78,7 @@ class Swaps:
     options: Sequence[str] = ()
 
     def publisher(self, per_s: float, seconds: float) -> Publisher:
-        rest = ["--rest", str(REST_S)] if per_s > 50 else []
+        rest = ["--rest", str(REST_S)] if per_s > SPARSE else ["--scatter"]
         return Publisher(self.ctx, self.run_dir, self.generations, per_s, seconds, ["--times", *rest, *self.options])
 
     def rate(self) -> float:
@@ -80,7 +93,7 @@ class Swaps:
         times = [t for t in swaps.pop("times_ns", []) if t[2] > run.begin_ns and run.at(t[0]) < len(run.slices)]
         if per_s and not times:
             raise HostError("the publisher has swapped no table")
-        return Sample(run, times, swaps)
+        return Sample(run, times, swaps, per_s)
 
     def speed(self, seconds: float) -> float:
         """Packets taken in a slice within swaps ÷ outside, when there are always more."""
@@ -97,8 +110,8 @@ class Swaps:
         runs = [s.run for s in samples]
         lost, gone = Count(), Count()
         for s in samples:
-            lost.add(losses(s.run), s.inside)
-            gone.add(stalls(s.run), s.inside)
+            s.count(losses, lost)
+            s.count(stalls, gone)
         row("Mpps", [r.arrived / r.seconds / 1e6 for r in runs])
         row("lost", [r.lost for r in runs])
         row("blocked_us", [r.lost / r.rate_pps * 1e6 for r in runs])

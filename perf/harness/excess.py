@@ -2,11 +2,12 @@
 """Do swaps cost packets, or does the machine? Events (losses, absences) of a run, those that begin within swaps counted
 against those that begin outside of them, and how likely chance alone puts so many within.
 
-A machine that takes the CPU away does not know of swaps: had they been a little earlier or later, they would have met
-about as many events. So the pattern of swaps is shifted along its run, at random and many times: p is how often as many
-events begin within it as within the real one. Events that come in clusters do not matter to that, as they would to a
-binomial count. An event counts where it begins, so its own length favours neither side. No event is excused: what a swap
-causes lies within, and the shifted ones miss it.
+Each swap comes at a random moment of its period, and a machine that takes the CPU away does not know it: had the swap come at
+another moment, it would have met about as many events. So each is moved to another random moment of its own period, all of them
+many times: p is how often as many events begin within the moved swaps as within the real ones. It is a randomisation
+test: it asks nothing of the machine, neither steadiness nor events that are independent, as a binomial count would.
+An event counts where it begins, so its own length favours neither side. No event is excused: what a swap causes lies
+within it, and the moved ones miss it.
 """
 import random
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from harness.paced import Run
 STALL_NS = 100000
 MERGE_MS = 3.0  # a full ring loses again and again until it has been emptied: one event
 MARGIN_NS = 1000000  # behind the end of a swap
-SHIFTS = 4999
+MOVES = 4999
 
 
 @dataclass(frozen=True)
@@ -62,42 +63,56 @@ def within(run: Run, spans: Sequence[tuple[int, int]], margin_ns: int = MARGIN_N
     return inside
 
 
+@dataclass(frozen=True)
+class Period:
+    """A stretch of time in which the swap could have come at any other moment."""
+    at: list[int]  # events
+    inside: bytes
+
+
 @dataclass
 class Count:
-    """Events within and outside, over runs."""
-    runs: list[tuple[list[int], bytearray]] = field(default_factory=list)
+    """Events within and outside of swaps, over runs."""
+    periods: list[Period] = field(default_factory=list)
 
-    def add(self, events: Sequence[Event], inside: bytearray) -> None:
-        self.runs.append(([min(e.slice, len(inside) - 1) for e in events], inside))
+    def add(self, events: Sequence[Event], inside: bytearray, period: int) -> None:
+        """@period: slices."""
+        at = sorted(min(e.slice, len(inside) - 1) for e in events)
+        for begin in range(0, len(inside), period):
+            part = bytes(inside[begin:begin + period])
+            self.periods.append(Period([a - begin for a in at if begin <= a < begin + period], part))
 
     @property
     def n(self) -> int:
-        return sum(len(at) for at, _ in self.runs)
+        return sum(len(p.at) for p in self.periods)
 
     @property
     def inside(self) -> int:
-        return sum(inside[e] for at, inside in self.runs for e in at)
+        return sum(p.inside[a] for p in self.periods for a in p.at)
 
     @property
     def share(self) -> float:
         """Of the time that is within."""
-        return sum(map(sum, (i for _, i in self.runs))) / max(1, sum(len(i) for _, i in self.runs))
+        return sum(sum(p.inside) for p in self.periods) / max(1, sum(len(p.inside) for p in self.periods))
 
-    def _shifted(self, rng: random.Random) -> int:
-        total = 0
-        for at, inside in self.runs:
-            by, n = rng.randrange(len(inside)), len(inside)
-            total += sum(inside[(e + by) % n] for e in at)
-        return total
+    @property
+    def expected(self) -> float:
+        """Within, by chance."""
+        return sum(len(p.at) * sum(p.inside) / len(p.inside) for p in self.periods)
 
     @property
     def p(self) -> float:
-        """How often swaps at other moments, as many and as far apart, would have met as many events."""
-        if not self.inside:
-            return 1.0
-        rng, seen = random.Random(SHIFTS), self.inside
-        return (1 + sum(self._shifted(rng) >= seen for _ in range(SHIFTS))) / (1 + SHIFTS)
+        """How often swaps at other moments would have met as many events."""
+        busy = [p for p in self.periods if p.at and any(p.inside)]
+        rng, seen, reached = random.Random(MOVES), self.inside, 0
+        for _ in range(MOVES if seen else 0):
+            total = 0
+            for period in busy:
+                by, n = int(rng.random() * len(period.inside)), len(period.inside)
+                total += sum(period.inside[(a + by) % n] for a in period.at)
+            reached += total >= seen
+        return (1 + reached) / (1 + MOVES) if seen else 1.0
 
     def text(self) -> str:
-        return (f"{self.inside} of {self.n} begin within swaps, {self.n * self.share:.1f} by chance "
+        return (f"{self.inside} of {self.n} begin within swaps, {self.expected:.1f} by chance "
                 f"({self.share * 100:.1f} % of the time), p = {self.p:.2g}")

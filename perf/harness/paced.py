@@ -69,6 +69,7 @@ class Paced:
 
     def __exit__(self, *_: object) -> None:
         self.ctx.host.stop(self.proc)
+        self.proc.popen.stdin.close()
         self.map.close()
         self.path.unlink(missing_ok=True)
 

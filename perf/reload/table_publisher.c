@@ -51,7 +51,7 @@ struct publisher {
 	u64 shared_fib_bytes, shared_bytes, full_bytes;
 	struct samples total, send, check, quiesce;
 	struct swap swap[SAMPLES];
-	bool times;
+	bool times, scatter;
 };
 
 static u64 now_ns(void)
@@ -187,22 +187,49 @@ static int publish(struct publisher *p, struct table *t)
 	return 0;
 }
 
-/* Publishing and resting take turns of --rest seconds. Return: when the turn to publish that holds or follows @ns begins. */
+/* splitmix64: of the same number always the same. */
+static u64 random_below(u64 number, u64 below)
+{
+	u64 z = (number + 1) * 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return below ? (z ^ z >> 31) % below : 0;
+}
+
+/*
+ * With --rest each turn of 2 × rest has its rest seconds of publishing at a random moment of it.
+ * Return: @ns, or when publishing goes on after it.
+ */
 static u64 publish_turn(const struct publisher *p, u64 begin, u64 ns)
 {
-	u64 turn = (u64)(p->rest * 1e9), n;
+	u64 rest = (u64)(p->rest * 1e9), turn, at;
 
-	if (!turn)
+	if (!rest)
 		return ns;
-	n = (ns - begin) / turn;
-	return n % 2 ? begin + (n + 1) * turn : ns;
+	turn = (ns - begin) / (2 * rest);
+	at = begin + turn * 2 * rest + random_below(turn, rest);
+	if (ns < at)
+		return at;
+	if (ns < at + rest)
+		return ns;
+	return begin + (turn + 1) * 2 * rest + random_below(turn + 1, rest);
+}
+
+/* When the @n-th publish is due: at its moment of the period, with --scatter a random one; never to catch up. */
+static u64 publish_due(const struct publisher *p, u64 begin, u64 n, u64 before)
+{
+	u64 step = p->rate > 0 ? (u64)(1e9 / p->rate) : 0, now = now_ns();
+
+	if (p->scatter)
+		return begin + n * step + random_below(n, step);
+	return publish_turn(p, begin, DWCP_MAX(before + step, now - DWCP_MIN(step, now)));
 }
 
 /* The first two are not counted: before them the dataplane holds something else. Return: elapsed ns, 0 when one failed. */
 static u64 publish_all(struct publisher *p, u64 *ret_n)
 {
-	u64 begin, next, step = p->rate > 0 ? (u64)(1e9 / p->rate) : 0;
-	u64 n = 0;
+	u64 begin, next, n = 0;
 
 	for (u32 k = 0; k < p->n_tables; k++)
 		memset(p->table[k].skip, 0, p->table[k].g->manifest->n_segments * sizeof(bool));
@@ -213,15 +240,15 @@ static u64 publish_all(struct publisher *p, u64 *ret_n)
 	p->total.n = p->send.n = p->check.n = p->quiesce.n = 0;
 	tables_compare(p);
 	fprintf(stderr, "table_publisher: begins\n");
-	begin = next = now_ns();
+	begin = now_ns();
+	next = p->scatter ? publish_due(p, begin, 0, 0) : publish_turn(p, begin, begin);
 	while (p->count ? n < p->count : (double)(now_ns() - begin) < p->seconds * 1e9) {
-		next = publish_turn(p, begin, next);
 		if (now_ns() < next)
 			sleep_until(next);
-		next = DWCP_MAX(next + step, now_ns() - DWCP_MIN(step, now_ns()));
 		if (publish(p, &p->table[(2 + n) % p->n_tables]))
 			return 0;
 		n++;
+		next = publish_due(p, begin, n, next);
 	}
 	*ret_n = n;
 	return now_ns() - begin;
@@ -275,7 +302,7 @@ static const char help_text[] =
 	"table_publisher - publish generations in turn to a running dataplane, in an agent's "
 	"place\n"
 	"\n"
-	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--rest S] [--huge] [--times] FILE "
+	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--scatter | --rest S] [--huge] [--times] FILE "
 	"FILE…\n"
 	"\n"
 	"  --run-dir DIR  of the dataplane; no agent may be connected (it would be replaced, and "
@@ -283,7 +310,8 @@ static const char help_text[] =
 	"  --rate R       publishes a second; 0: as fast as they are adopted\n"
 	"  --seconds S    so long, or\n"
 	"  --count N      so many\n"
-	"  --rest S       publish for S seconds, rest for S seconds, in turn\n"
+	"  --scatter      each at a random moment of its period\n"
+	"  --rest S       of every 2 × S seconds, publish in S, from a random moment on\n"
 	"  --huge         segments of 2 MB into 2 MB pages\n"
 	"  --times        of every swap (CLOCK_MONOTONIC): first byte sent, in force, old tables "
 	"gone\n"
@@ -311,6 +339,7 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 		{"seconds", required_argument, NULL, 's'},
 		{"count", required_argument, NULL, 'c'},
 		{"rest", required_argument, NULL, 'p'},
+		{"scatter", no_argument, NULL, 'z'},
 		{"huge", no_argument, NULL, 'h'},
 		{"times", no_argument, NULL, 't'},
 		{"help", no_argument, NULL, '?'},
@@ -331,6 +360,8 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 			err |= number_parse(optarg, 1e9, &count);
 		else if (c == 'p')
 			err |= number_parse(optarg, 3600, &p->rest);
+		else if (c == 'z')
+			p->scatter = true;
 		else if (c == 'h')
 			*ret_huge = true;
 		else if (c == 't')
@@ -340,7 +371,7 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 	}
 	p->count = (u64)count;
 	p->n_tables = (u32)(argc - optind);
-	return err || !p->run_dir || (p->seconds <= 0) == (p->count == 0) || p->n_tables < 2 ||
+	return err || !p->run_dir || (p->scatter && (p->rest > 0 || p->rate <= 0)) || (p->seconds <= 0) == (p->count == 0) || p->n_tables < 2 ||
 			       p->n_tables > TABLES_MAX
 		       ? -EINVAL
 		       : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stall.c - LD_PRELOAD: a router whose worker stands still for $STALL_US whenever old tables are unmapped. It is what
+ * stall.c - LD_PRELOAD: a router whose worker stands still for $STALL_US whenever new tables are mapped. It is what
  * perf/run reload must find; test_reload.py tries that it does. Before libsource.so, so that its own callback is last.
  */
 #include <dlfcn.h>
@@ -18,12 +18,14 @@
 static atomic_bool wanted;
 static u64 stall_tsc, last_tsc;
 
-int munmap(void *at, size_t bytes)
+/* How the dataplane maps the tables of a generation (lib/tables/map.c), built with 64-bit offsets. */
+void *mmap64(void *at, size_t bytes, int prot, int flags, int fd, off64_t offset)
 {
-	int (*next)(void *, size_t) = dlsym(RTLD_NEXT, "munmap");
+	void *(*next)(void *, size_t, int, int, int, off64_t) = dlsym(RTLD_NEXT, "mmap64");
 
-	atomic_store(&wanted, true);
-	return next(at, bytes);
+	if (fd >= 0 && flags & MAP_FIXED)
+		atomic_store(&wanted, true);
+	return next(at, bytes, prot, flags, fd, offset);
 }
 
 static u16 stall_rx(u16 port, u16 queue, struct rte_mbuf **pkts, u16 n, u16 max, void *arg)
