@@ -64,6 +64,7 @@ void segment_set_free(struct segment_set *s)
 		}
 	}
 	free(s->bucket);
+	free(s->scratch);
 	free(s);
 }
 
@@ -229,21 +230,45 @@ int segment_facts_get(struct segment *seg, u16 section, const struct table_facts
 	return 0;
 }
 
-static int content_check(struct segment *seg, u16 section, struct refusal *r)
+/*
+ * Read, not mapped: unmapping interrupts every CPU that runs one of our threads, and a full table has 50 segments and more.
+ * Return: 0, -errno.
+ */
+static int segment_read(const struct segment *seg, u8 *ret_bytes)
 {
-	const void *bytes = segment_map(seg);
-	int err;
+	for (u32 at = 0; at < seg->bytes;) {
+		ssize_t n = pread(seg->fd, ret_bytes + at, seg->bytes - at, at);
 
-	if (bytes == MAP_FAILED)
-		return refusal_set_errno(r, "segment_map", errno);
-	if (GEN_CHECK(SEGMENT_HASH, table_hash(bytes, seg->bytes) == seg->id)) {
-		seg->used = bytes_used(bytes, seg->bytes);
-		err = facts_add(seg, section, bytes, r);
-	} else {
-		err = refusal_set(r, GEN_SEGMENT_HASH, -EINVAL);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += (u32)n;
 	}
-	munmap((void *)bytes, seg->bytes);
-	return err;
+	return 0;
+}
+
+/* Kept from segment to segment, as large as the largest so far. */
+static u8 *scratch_get(struct segment_set *s, u32 bytes)
+{
+	if (bytes > s->scratch_bytes) {
+		free(s->scratch);
+		s->scratch =
+			aligned_alloc(DWCP_SEGMENT_ALIGN, DWCP_ALIGN_UP(bytes, DWCP_SEGMENT_ALIGN));
+		s->scratch_bytes = s->scratch ? bytes : 0;
+	}
+	return s->scratch;
+}
+
+static int content_check(struct segment_set *s, struct segment *seg, u16 section, struct refusal *r)
+{
+	u8 *bytes = scratch_get(s, seg->bytes);
+	int err = bytes ? segment_read(seg, bytes) : -ENOMEM;
+
+	if (err)
+		return refusal_set_errno(r, "segment_read", -err);
+	if (!GEN_CHECK(SEGMENT_HASH, table_hash(bytes, seg->bytes) == seg->id))
+		return refusal_set(r, GEN_SEGMENT_HASH, -EINVAL);
+	seg->used = bytes_used(bytes, seg->bytes);
+	return facts_add(seg, section, bytes, r);
 }
 
 static bool memfd_is_huge(int fd)
@@ -271,8 +296,7 @@ static int caps_check(const struct segment_set *s, u32 bytes, struct refusal *r)
 	return 0;
 }
 
-static int segment_check(const struct segment_set *s, struct segment *seg, u16 section,
-			 struct refusal *r)
+static int segment_check(struct segment_set *s, struct segment *seg, u16 section, struct refusal *r)
 {
 	u64 size;
 	int err = memfd_check(seg->fd, &size, r);
@@ -283,7 +307,7 @@ static int segment_check(const struct segment_set *s, struct segment *seg, u16 s
 	err = caps_check(s, seg->bytes, r);
 	if (err)
 		return err;
-	return content_check(seg, section, r);
+	return content_check(s, seg, section, r);
 }
 
 /* Takes fd. */

@@ -56,6 +56,8 @@ struct segment_set {
 	u32 mark;
 	u64 bytes, staged_bytes, mapped_bytes;
 	struct generation_state *open; /* all generations that are open */
+	u8 *scratch;		       /* what is being checked */
+	u32 scratch_bytes;
 };
 
 struct segment *segment_find(const struct segment_set *s, u64 id);
