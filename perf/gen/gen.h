@@ -51,7 +51,7 @@ struct gen_cfg {
 };
 
 struct gen_result {
-	u64 sent, rejected, received, lost, reordered, foreign;
+	u64 sent, rejected, received, lost, reordered, duplicates, foreign;
 	u64 elapsed_tsc;
 	u64 away, away_tsc, max_away_tsc;
 	struct histogram latency; /* TSC cycles */

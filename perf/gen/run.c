@@ -70,12 +70,17 @@ dwcp_inline void gen_receive_one(struct gen *g, const struct rte_mbuf *m, u64 no
 		r->foreign++;
 		return;
 	}
-	r->received++;
 	last = &g->flow_last[seq & (g->cfg.n_flows - 1)];
-	if (dwcp_unlikely((s32)((u32)seq - *last) <= 0))
+	if (dwcp_unlikely((s32)((u32)seq - *last) <= 0)) {
+		if ((u32)seq == *last) { /* it would hide the loss of another */
+			r->duplicates++;
+			return;
+		}
 		r->reordered++;
-	else
+	} else {
 		*last = (u32)seq;
+	}
+	r->received++;
 	histogram_add(&r->latency, now - tsc);
 }
 

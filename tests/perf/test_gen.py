@@ -25,7 +25,7 @@ from harness.publisher import Publisher  # noqa: E402
 from harness.routers import Dwcp  # noqa: E402
 
 BUILD = Path("build")
-TARGETS = ["perf/gen/traffic_gen", "perf/reload/table_publisher", "dataplane/dwcp-dataplane", "control/cli/dwcp-cli"]
+TARGETS = ["perf/gen/traffic_gen", "tests/perf/libduplicate.so", "perf/reload/table_publisher", "dataplane/dwcp-dataplane", "control/cli/dwcp-cli"]
 HUGE_PAGES = 640
 PCAP_HDR, PCAP_REC, STAMP = 24, 16, 18
 CTX: Context
@@ -107,6 +107,16 @@ class Loop(unittest.TestCase):
             self.assertEqual((r["received"], r["lost"], r["rejected"], r["reordered"], r["foreign"]), (r["sent"], 0, 0, 0, 0))
             self.assertLess(r["latency_ns"]["p50"], 1000000)
             self.assertLessEqual(r["latency_ns"]["p50"], r["latency_ns"]["p99"])
+
+
+    def test_duplicates_are_not_received(self) -> None:
+        """Every burst's last packet comes twice: counted as that, and as nothing else."""
+        done = subprocess.run([str(BUILD / "perf/gen/traffic_gen"), "--loop", "--flows", "1", "--sources", "1", "--run", "100000",
+                               "0.2"], capture_output=True, text=True, timeout=30, check=True,
+                              env={**os.environ, "LD_PRELOAD": str(BUILD / "tests/perf/libduplicate.so")})
+        r = json.loads(done.stdout)
+        self.assertGreater(r["duplicates"], 100)
+        self.assertEqual((r["received"], r["lost"], r["reordered"], r["foreign"]), (r["sent"], 0, 0, 0))
 
 
 class Frames(unittest.TestCase):
@@ -210,7 +220,7 @@ class Router(unittest.TestCase):
         self.assertEqual(rx, r["sent"] - r["rejected"], r)
         self.assertEqual(tx, r["received"], r)
         self.assertEqual(rx, tx + dropped)
-        self.assertEqual((r["foreign"], r["reordered"]), (0, 0), r)
+        self.assertEqual((r["foreign"], r["reordered"], r["duplicates"]), (0, 0, 0), r)
         return r, (rx, tx, dropped)
 
     def test_every_pattern(self) -> None:
