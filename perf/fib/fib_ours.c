@@ -139,9 +139,9 @@ int ours_add(struct subjects *s, const struct table *t, u32 rounds, bool huge,
 	row_print("build", "dwcp", "ms", &ms);
 	if (view_map(ret_view, huge) != 0)
 		return -ENOMEM;
-	subject_add(s, (struct subject){dispatched.name,
-					t->family == FIB_IP4 ? run_ours4 : run_ours6, ret_view,
-					&dispatched});
+	subject_add(s,
+		    (struct subject){dispatched.name, t->family == FIB_IP4 ? run_ours4 : run_ours6,
+				     ret_view, &dispatched});
 	rows_note("dwcp looks up by %s here\n", fib_variant_chosen()->name);
 	for (u32 i = 0; (variant = fib_variant_at(i)); i++) {
 		snprintf(name[i], sizeof(name[i]), "dwcp-%s", variant->name);

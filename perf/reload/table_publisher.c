@@ -302,7 +302,8 @@ static const char help_text[] =
 	"table_publisher - publish generations in turn to a running dataplane, in an agent's "
 	"place\n"
 	"\n"
-	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--scatter | --rest S] [--huge] [--times] FILE "
+	"usage: table_publisher --run-dir DIR --rate R (--seconds S | --count N) [--scatter | "
+	"--rest S] [--huge] [--times] FILE "
 	"FILE…\n"
 	"\n"
 	"  --run-dir DIR  of the dataplane; no agent may be connected (it would be replaced, and "
@@ -334,16 +335,11 @@ static int number_parse(const char *text, double max, double *ret)
 static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_huge)
 {
 	static const struct option table[] = {
-		{"run-dir", required_argument, NULL, 'd'},
-		{"rate", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 's'},
-		{"count", required_argument, NULL, 'c'},
-		{"rest", required_argument, NULL, 'p'},
-		{"scatter", no_argument, NULL, 'z'},
-		{"huge", no_argument, NULL, 'h'},
-		{"times", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, '?'},
-		{NULL, 0, NULL, 0},
+		{"run-dir", required_argument, NULL, 'd'}, {"rate", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 's'}, {"count", required_argument, NULL, 'c'},
+		{"rest", required_argument, NULL, 'p'},	   {"scatter", no_argument, NULL, 'z'},
+		{"huge", no_argument, NULL, 'h'},	   {"times", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, '?'},	   {NULL, 0, NULL, 0},
 	};
 	double count = 0;
 	int c, err = 0;
@@ -371,7 +367,8 @@ static int options_parse(int argc, char **argv, struct publisher *p, bool *ret_h
 	}
 	p->count = (u64)count;
 	p->n_tables = (u32)(argc - optind);
-	return err || !p->run_dir || (p->scatter && (p->rest > 0 || p->rate <= 0)) || (p->seconds <= 0) == (p->count == 0) || p->n_tables < 2 ||
+	return err || !p->run_dir || (p->scatter && (p->rest > 0 || p->rate <= 0)) ||
+			       (p->seconds <= 0) == (p->count == 0) || p->n_tables < 2 ||
 			       p->n_tables > TABLES_MAX
 		       ? -EINVAL
 		       : 0;

@@ -23,7 +23,7 @@ struct pace_slice {
 	u32 lost;
 	u32 backlog; /* most that waited at a poll, before anything was lost; with PACE_MAX: taken */
 	u32 gap_ns;  /* longest time between two polls that ended here */
-	u32 off_ns;  /* of it, the thread was not running: another one was, or the host has taken the CPU and says so */
+	u32 off_ns; /* of it, the thread was not running: another one was, or the host has taken the CPU and says so */
 };
 
 struct pace_page {

@@ -4,6 +4,7 @@
  * perf/run reload must find; test_reload.py tries that it does. Before libsource.so, so that its own callback is last.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -15,6 +15,10 @@ import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / d) for d in ("perf", "perf/pktgen")]
+from runner.results import Bar, Profile, judge  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 PKTGEN = ROOT / "perf/pktgen"
 PROFILES = sorted(PKTGEN.glob("profiles/*.lua"))
@@ -115,6 +119,54 @@ class Sequence(Recorder):
                         self.check_rates(r)
 
 
+class Control(unittest.TestCase):
+    """A case between two runs of other traffic, on a machine that changes its speed: rates as a script says."""
+    SCRIPT = """
+        local rates, at = {%s}, 0
+        local backend = { name = "script", out = io.stdout, version = function() return "1" end, open = function() end,
+            cannot = function() end, prepare = function() end, close = function() end }
+        function backend.offer() at = at + 1; return { sent = rates[at], received = rates[at], lost = 0,
+            received_pps = rates[at] } end
+        require("engine").run({ name = "x", about = "y", traffic = { size = 64 }, load = { rate_pps = "most" },
+            control = { traffic = { sources = 2 } }, bars = {} }, backend)"""
+
+    def result(self, *rates: int) -> tuple[dict, int]:
+        """And how many runs there were."""
+        done = subprocess.run(["lua5.4", "-e", self.SCRIPT % ", ".join(map(str, rates))], capture_output=True, text=True,
+                              check=True, timeout=20, env={**os.environ, "LUA_PATH": f"{PKTGEN}/lua/?.lua;;"})
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        found, = [o for o in lines if o["event"] == "result"]
+        return found, sum(o["event"] == "offer" for o in lines)
+
+    def test_steady(self) -> None:
+        r, n = self.result(100, 80, 100)
+        self.assertEqual((r["of_control"], r["control_steady"], r["tries"], n), (0.8, 1, 1, 3))
+
+    def test_again_when_the_machine_has_changed(self) -> None:
+        r, n = self.result(100, 50, 50, 40, 50)
+        self.assertEqual((r["of_control"], r["tries"], n), (0.8, 2, 5))
+
+    def test_not_for_ever(self) -> None:
+        r, n = self.result(100, 10, 50, 10, 100, 30, 20)
+        self.assertEqual((r["of_control"], r["control_steady"], r["tries"], n), (0.5, 0.2, 3, 7))
+
+
+class Across(unittest.TestCase):
+    def verdict(self, *rates: tuple[str, float]) -> tuple[float | None, bool]:
+        p = Profile("x", bars=[Bar("x", "rate", at_least=0.6, across="least/most")])
+        for case, rate in rates:
+            p.line({"event": "result", "case": case, "rate": rate})
+        v, = judge(p)
+        return v.value, v.ok
+
+    def test_median_of_the_rounds(self) -> None:
+        self.assertEqual(self.verdict(("a", 10), ("b", 2), ("a", 10), ("b", 8), ("a", 3), ("b", 9)), (0.8, True))
+        self.assertEqual(self.verdict(("a", 10), ("b", 5), ("a", 10), ("b", 8), ("a", 10), ("b", 5)), (0.5, False))
+
+    def test_one_case_is_nothing_to_compare(self) -> None:
+        self.assertEqual(self.verdict(("a", 10), ("a", 9)), (None, False))
+
+
 class Traffic(Recorder):
     """What is particular to one."""
 
@@ -135,7 +187,9 @@ class Traffic(Recorder):
                          [f"sources 2^{n}" for n in (10, 12, 14)] * 3)
         self.assertEqual([o["case"] for o in r.events("skipped")], [f"sources 2^{n}" for n in (16, 18, 20, 22)])
         last = [c.split()[-1] for c in r.calls if c.startswith("pktgen.range.src_ip 0 max")]
-        self.assertEqual(last, ["10.64.4.0", "10.64.16.0", "10.64.64.0"] * 3)
+        control = "10.64.4.0"  # before the first, and after each
+        self.assertEqual(last, [control, *[x for c in ("10.64.4.0", "10.64.16.0", "10.64.64.0") * 3 for x in (c, control)]])
+        self.assertEqual({o["of_control"] for o in r.events("result")}, {1})
         r = self.record(PKTGEN / "profiles/sources.lua", DWCP_PKTGEN_DISTINCT="262144")
         self.assertEqual(len({o["case"] for o in r.events("result")}), 5)
         self.assertEqual(len(self.record(PKTGEN / "profiles/sources.lua").events("result")), 0)

@@ -99,13 +99,40 @@ local function search(backend, p, case)
     result(backend, "result", p, case, figures)
 end
 
-local function measure(backend, p, case, round)
+local function run_once(backend, p, case)
     backend.prepare(case)
+    local rate = case.load.rate_pps ~= "most" and case.load.rate_pps or nil
+    return offer(backend, p, case, rate, case.load.seconds)
+end
+
+-- Between two runs of the same traffic, so that a machine that changed its speed is not taken for a case that is slow:
+-- of_control is the case's rate over theirs. When they are further apart than `steady` allows, again, up to `tries` times;
+-- control_steady is how near they were (1: the same).
+local function controlled(backend, p, case)
+    local control = p.control
+    local before = p.control_last or run_once(backend, p, control).received_pps
+    local figures
+    for try = 1, control.tries do
+        figures = run_once(backend, p, case)
+        local after = run_once(backend, p, control).received_pps
+        figures.tries = try
+        figures.control_pps = (before + after) / 2
+        figures.control_steady = math.min(before, after) / math.max(before, after, 1)
+        figures.of_control = figures.received_pps / math.max(figures.control_pps, 1)
+        before, p.control_last = after, after
+        if figures.control_steady >= control.steady then
+            break
+        end
+    end
+    return figures
+end
+
+local function measure(backend, p, case, round)
     if case.load.search then
+        backend.prepare(case)
         return search(backend, p, case)
     end
-    local rate = case.load.rate_pps ~= "most" and case.load.rate_pps or nil
-    local figures = offer(backend, p, case, rate, case.load.seconds)
+    local figures = (p.control and controlled or run_once)(backend, p, case)
     figures.run = round
     result(backend, "result", p, case, figures)
 end

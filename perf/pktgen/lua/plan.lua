@@ -8,6 +8,7 @@
 --   sweep         { traffic's field = { values } }: one case for each
 --   cases         or: { { name =, traffic =, load = }, … }, each over the profile's own traffic and load
 --   load          rate_pps (a number, or "most"), seconds, repeats; or search = { loss_ppm, resolution, … }
+--   control       { traffic =, seconds =, steady =, tries = }: measured before and after every case (figure of_control)
 --   during        "swap": tables are swapped while it runs
 --   bars          { { figure =, at_least = | at_most =, case =, over =, across = "least/most" }, … }
 --   quick         what --quick replaces of sweep, load and bars
@@ -15,7 +16,7 @@ local plan = {}
 
 local FIELDS = {
     profile = { name = "string", about = "string", traffic = "table", sweep = "table", cases = "table",
-        load = "table", during = "string", bars = "table", quick = "table" },
+        load = "table", control = "table", during = "string", bars = "table", quick = "table" },
     traffic = { protocol = "string", size = "number", sources = "number", flows = "number", mix = "table",
         capture = "boolean", fewer_do = "boolean" },
     load = { rate_pps = "any", seconds = "number", repeats = "number", search = "table" },
@@ -23,6 +24,7 @@ local FIELDS = {
         ceiling_pps = "number" },
     bar = { figure = "string", at_least = "number", at_most = "number", case = "string", over = "string",
         across = "string" },
+    control = { traffic = "table", seconds = "number", steady = "number", tries = "number" },
     quick = { sweep = "table", load = "table", bars = "table" },
     case = { name = "string", traffic = "table", load = "table" },
 }
@@ -94,6 +96,13 @@ local function check_load(load)
     return load
 end
 
+-- As a case, of the load "most".
+local function check_control(p)
+    local c = merge({ seconds = 1, steady = 0.8, tries = 3 }, check_fields("control", p.control))
+    return { name = "control", load = check_load({ rate_pps = "most", seconds = c.seconds }),
+        traffic = check_traffic(merge(p.traffic, c.traffic)), steady = c.steady, tries = c.tries }
+end
+
 local function check_bars(bars, names)
     for _, bar in ipairs(bars) do
         check_fields("bar", bar)
@@ -157,6 +166,7 @@ function plan.make(profile, quick)
         names[case.name] = true
     end
     check_bars(p.bars, names)
+    p.control = p.control and check_control(p)
     p.quick, p.sweep = nil, nil
     return p
 end

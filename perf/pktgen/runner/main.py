@@ -225,11 +225,13 @@ def _measure(a: argparse.Namespace, paths: Sequence[Path], backend: str, nics: N
     with Host(0 if a.quick else HUGE_PAGES) as host:
         run = Run(a, host, backend, nics)
         profiles, why = [], []
-        for path in paths:
-            profiles.append(run.one(path, more))
-            why += _say(profiles[-1])
-    if a.json:
-        _json_write(a.json, machine, run.lines, profiles)
+        try:
+            for path in paths:
+                profiles.append(run.one(path, more))
+                why += _say(profiles[-1])
+        finally:  # interrupted, too: what was measured is kept
+            if a.json:
+                _json_write(a.json, machine, run.lines, profiles)
     return _end(why)
 
 

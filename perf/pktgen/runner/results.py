@@ -141,15 +141,11 @@ def _judge_one(p: Profile, bar: Bar, case: str) -> Verdict:
 
 
 def _judge_across(p: Profile, bar: Bar) -> Verdict:
-    """The cases of one round are compared with each other; the median round counts."""
-    ratios = []
-    for n in sorted({r.get("run", 1) for r in p.results}):
-        values = [r[bar.figure] for r in p.results if r.get("run", 1) == n and bar.figure in r]
-        if len(values) > 1 and max(values) > 0:
-            ratios.append(min(values) / max(values))
-    if not ratios:
+    """The cases are compared with each other, each by the median of its rounds."""
+    values = [v for v in (p.value(case, bar) for case in p.cases()) if v is not None]
+    if len(values) < 2 or max(values) <= 0:
         return Verdict(bar, "all", None, False, "NOT MEASURED")
-    value = sorted(ratios)[len(ratios) // 2]
+    value = min(values) / max(values)
     ok = bar.holds(value)
     return Verdict(bar, "all", value, ok, "holds" if ok else f"MISSED by {bar.missed_by(value)}")
 
