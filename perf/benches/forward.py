@@ -2,7 +2,8 @@
 """forward: the whole program beside what one would use instead, on the same core, with the same packets and price of I/O.
 
 Programs take turns within a round; the floor (testpmd that forwards without looking) is measured at both ends of each, and
-a round in which it has moved by more than a cycle is thrown away and repeated. A sample is the median of the windows of one start.
+a round in which it has moved by more than a cycle is thrown away and repeated, as many times as there are rounds; then the
+best of them are kept, and told. A sample is the median of the windows of one start.
 """
 import random
 import statistics
@@ -20,6 +21,7 @@ from harness.tables import FIRST_HOP, N_HOPS
 NAME = "forward"
 HELP = "cycles a packet and Mpps a core of the whole program against testpmd, l3fwd, l3fwd-graph"
 TARGETS = ["dataplane/dwcp-dataplane", "control/cli/dwcp-cli", "perf/source/libsource.so", "perf/source/table_dump"]
+MINUTES = 13
 
 SEED = 20261121
 FLOOR_MOVE = 1.0  # cycles: 3 % of what the forwarders take
@@ -150,19 +152,18 @@ def _round(ctx: Context, case: Case, floors: Sequence[Forwarder], windows: int, 
 def _case(ctx: Context, case: Case) -> None:
     rounds, windows, seconds = (1, 2, 0.15) if ctx.quick else (5 if case.quick else 3, 3, 0.3)
     floors = [testpmd("io", 32), testpmd("io", 64), *([] if ctx.quick else [testpmd("macswap", 64)])]
-    kept: list[dict[str, list]] = []
-    thrown = 0
-    while len(kept) < rounds and thrown <= 2 * rounds:
-        found, moved = _round(ctx, case, floors, windows, seconds)
-        # two workers share the CPUs with everything else: their floor moves all the time, and is shown as it is
-        if moved <= FLOOR_MOVE or ctx.quick or case.load.workers > 1:
-            kept.append(found)
-        else:
-            thrown += 1
-            ctx.say(f"{case.name}: round thrown away, the floor has moved by {moved:.1f} cycles")
-    ctx.say(f"{case.name}: {len(kept)} rounds, {thrown} thrown away because the floor moved by more than a cycle")
-    if not kept:
-        raise HostError(f"{case.name}: the machine is too busy: the floor moves by more than a cycle in every round")
+    found: list[tuple[float, dict[str, list]]] = []
+    # two workers share the CPUs with everything else: their floor moves all the time, and is shown as it is
+    bound = float("inf") if ctx.quick or case.load.workers > 1 else FLOOR_MOVE
+    while sum(moved <= bound for moved, _ in found) < rounds and len(found) < 2 * rounds and not (found and ctx.late):
+        figures, moved = _round(ctx, case, floors, windows, seconds)
+        found.append((moved, figures))
+    found.sort(key=lambda f: f[0])
+    kept = [figures for _, figures in found[:rounds]]
+    moved = sum(m > bound for m, _ in found[:rounds])
+    ctx.say(f"{case.name}: {len(kept)} rounds, {len(found) - len(kept)} thrown away because the floor moved by more"
+            + (f"; KEPT, because there were no better ones: {moved} in which it moved by {FLOOR_MOVE:g} to "
+               f"{found[len(kept) - 1][0]:.1f} cycles" if moved else ""))
     for name in kept[0]:
         cycles = [statistics.median(w.cycles for ws in k[name] for w in ws) for k in kept]
         mpps = [statistics.median(w.mpps for ws in k[name] for w in ws) for k in kept]

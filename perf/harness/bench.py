@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a bench gets (Context) and is: a module of benches/ with NAME, HELP, TARGETS (ninja) and run(ctx)."""
+"""What a bench gets (Context) and is: a module of benches/ with NAME, HELP, TARGETS (ninja), MINUTES and run(ctx).
+
+MINUTES is how long it may go on measuring: after that ctx.late, and whoever repeats what the machine has spoiled makes do
+with what there is. All of them together are less than the 40 minutes of a whole run."""
 import json
 import subprocess
 import sys
@@ -22,6 +25,11 @@ class Context:
     only: str = ""  # part of the names of the cases that are wanted
     rows: list[Row] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    end: float = float("inf")  # of the bench, monotonic
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.end
 
     def say(self, text: str) -> None:
         print(f"[{time.monotonic() - self.started:6.1f} s] {self.bench}: {text}", file=sys.stderr, flush=True)

@@ -71,6 +71,7 @@ def _bench(ctx: Context, name: str, module: ModuleType, results: Results) -> boo
     ctx.bench = name
     ctx.say("begins")
     before, begin = len(ctx.rows), time.monotonic()
+    ctx.end = begin + 60 * getattr(module, "MINUTES", float("inf"))
     failed = ""
     try:
         module.run(ctx)

@@ -312,6 +312,17 @@ class Report(Temporary):
             self.bench(run)
         self.assertEqual(rows_load(str(self.tmp / "out.json"))[1], [row(19)])
 
+    def test_a_bench_has_its_minutes(self) -> None:
+        late = []
+        for minutes in (0, 10):
+            module = SimpleNamespace(run=lambda ctx: late.append(ctx.late), MINUTES=minutes)
+            with contextlib.redirect_stderr(io.StringIO()):
+                main._bench(context(), "stage", module, main.Results(None, {}))
+        self.assertEqual(late, [True, False])
+
+    def test_all_of_them_are_less_than_a_whole_run(self) -> None:
+        self.assertLess(sum(m.MINUTES for m in main._modules().values()), 40)
+
     def test_nothing_measured_is_a_failure(self) -> None:
         self.bench(lambda ctx: None)
         self.assertFalse(self.ok)
