@@ -111,9 +111,6 @@ class Dwcp(Forwarder):
         workers = self.get("/v1/stats")["workers"]
         return Gaps(sum(w["gaps"] for w in workers), sum(w["long_gap_ns"] for w in workers))
 
-    def adoptions(self) -> int:
-        return self.get("/v1/status")["tables"]["adoptions"]
-
     def start(self) -> "Dwcp":
         super().start()
         generation = (self.state / "generation").exists()
