@@ -16,7 +16,7 @@ static struct adjacency adjacency_of(const struct dataplane *dp, const struct dw
 	const struct port *port = &dp->port[nh->port];
 	struct adjacency a = {.port = nh->port};
 
-	if (nh->type != DWCP_NEXTHOP_FORWARD || nh->n_tags)
+	if (nh->type != DWCP_NEXTHOP_FORWARD || nh->n_tags || port->tags_bytes)
 		return a;
 	memcpy(a.mac, nh->forward.dst_mac, 6);
 	memcpy(a.mac + 6, memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : port->mac,

@@ -19,6 +19,7 @@
 #include <dwcp/util/config.h>
 #include <dwcp/util/generation.h>
 
+#include "host.h"
 #include "pipeline.h"
 
 #define PORT_MAX       CONFIG_MAX_PORTS
@@ -37,6 +38,13 @@ struct port {
 	u64 rx_offloads, tx_offloads;
 	u32 speed_mbps;
 	bool vdev;
+	bool twin;	  /* the kernel has an end of it; set before workers run */
+	bool strips_tags; /* the driver takes the outer tag out of the frame */
+	u16 parent;	  /* itself, or the port whose tagged frames are this one's */
+	u16 n_vlans;	  /* ports that are VLANs of this one: then other tags are nobody's */
+	u16 vlan, svlan;
+	u8 tags_bytes; /* a VLAN's tags as they stand in a frame, outer first */
+	u8 tags[8];
 	char vdev_name[128];
 	const struct port_cfg *cfg;
 };
@@ -78,6 +86,7 @@ struct worker {
 	u64 sample_tsc; /* last stage mark of a timed burst */
 	struct burst burst;
 	struct tx_stage tx[PORT_MAX];
+	struct host_end host;
 	u64 drop_event_tsc[DWCP_DROP_REASONS_MAX]; /* when a reason last sent a sample */
 	u64 drop_event_count[DWCP_DROP_REASONS_MAX];
 } dwcp_aligned(DWCP_SHARED_LINE);
@@ -116,6 +125,7 @@ struct dataplane {
 	struct link *link;
 	struct store *store;
 	struct api *api;
+	struct host *host;
 	u64 started_ns;
 };
 
@@ -135,6 +145,16 @@ void ports_refresh(struct dataplane *dp);
 u32 ports_need_mbufs(const struct dwcp_config *cfg);
 /** ports_need_mbuf_bytes() - what memory.mbuf_bytes says, or more where a driver can't do with it. */
 u32 ports_need_mbuf_bytes(const struct dwcp_config *cfg);
+
+/**
+ * port_of_frame() - which port a frame that came in by @port belongs to: itself, or one of its VLANs.
+ * Thread: any. Return: NULL for a VLAN that the port does not have.
+ */
+const struct port *port_of_frame(const struct dataplane *dp, const struct port *port,
+				 const u8 *frame, u32 len);
+/** port_vlan() - the VLAN of @parent with these ids. Return: NULL = there is none. */
+const struct port *port_vlan(const struct dataplane *dp, const struct port *parent, u16 svlan,
+			     u16 vlan);
 
 /* ---- memory.c ------------------------------------------------------------------------------------------------ */
 

@@ -266,6 +266,8 @@ static int dataplane_open(struct dataplane *dp)
 	if (!err)
 		err = workers_create(dp);
 	if (!err)
+		err = host_open(dp);
+	if (!err)
 		err = store_open(dp);
 	if (!err)
 		err = adopt_open(dp);
@@ -278,26 +280,35 @@ static int dataplane_open(struct dataplane *dp)
 		err = api_open(dp);
 	if (!err)
 		err = workers_start(dp);
+	if (!err)
+		err = host_start(dp);
 	return err;
 }
 
 /* The last words: what became of every packet. */
 static void dataplane_report(const struct dataplane *dp)
 {
-	u64 rx = 0, tx = 0, drops = 0;
+	u64 rx = 0, tx = 0, drops = 0, from_host = 0, to_host = 0, originated = 0;
 
 	for (u32 i = 0; i < dp->n_workers; i++) {
 		const struct dwcp_stats_worker *s = dp->worker[i]->stats;
 
+		from_host += s->from_host;
+		to_host += s->to_host;
+		originated += s->originated;
 		for (u32 p = 0; p < dp->n_ports; p++) {
+			if (dp->port[p].parent != p)
+				continue;
 			rx += s->port[p].rx_packets;
 			tx += s->port[p].tx_packets;
 		}
 		for (u32 r = 0; r < DROP_N_REASONS; r++)
 			drops += s->drop[r];
 	}
-	log_event("control.stopped rx=%lu tx=%lu dropped=%lu difference=%ld", rx, tx, drops,
-		  (long)(rx - tx - drops));
+	log_event("control.stopped rx=%lu from_host=%lu originated=%lu tx=%lu to_host=%lu "
+		  "dropped=%lu difference=%ld",
+		  rx, from_host, originated, tx, to_host, drops,
+		  (long)(rx + from_host + originated - tx - to_host - drops));
 }
 
 /* Packets are forwarded until all that can wait, wait for a disk too, is done. */
@@ -306,12 +317,14 @@ static void dataplane_close(struct dataplane *dp)
 	api_close(dp);
 	link_close(dp);
 	store_close(dp);
+	host_stop(dp);
 	if (dp->worker[0]) {
 		workers_stop(dp);
 		grace_open(NULL);
 		dataplane_report(dp);
 	}
 	adopt_close(dp);
+	host_close(dp);
 	if (dp->pool)
 		ports_close(dp);
 	if (dp->stats_page)

@@ -49,10 +49,11 @@ static bool parse_to_columns(struct burst *b, u32 i)
 }
 
 /* What is not common yet, one by one. */
-static dwcp_noinline void parse_others(const struct port *port, struct burst *b)
+static dwcp_noinline void parse_others(struct worker *w, const struct port *port, struct burst *b)
 {
 	struct parse_cfg cfg[2] = {port->parse, port->parse};
 	u32 dead = 0;
+	bool vlans = port->n_vlans != 0;
 
 	/* two copies and no byte changed between packets: reading the whole would wait for it */
 	cfg[0].checksum_verified = false;
@@ -65,6 +66,8 @@ static dwcp_noinline void parse_others(const struct port *port, struct burst *b)
 		b->verdict[i] = parse_packet_inline(&cfg[checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD],
 						    b->frame[i], b->seg_len[i], b->frame_len[i],
 						    &b->pkt[i]);
+		if (dwcp_unlikely(vlans && b->verdict[i] == VERDICT_PASS && b->pkt[i].n_tags))
+			b->verdict[i] = vlan_rx(w, port, &b->pkt[i], b->frame_len[i]);
 		if (b->verdict[i] != VERDICT_PASS)
 			dead++;
 		else
@@ -78,6 +81,8 @@ void stage_parse(struct worker *w, struct burst *b)
 	const struct port *port = &w->dp->port[b->rx_port_idx];
 	struct dwcp_stats_io *io = &w->stats->port[b->rx_port_idx];
 
+	if (dwcp_unlikely(port->strips_tags))
+		vlan_restore(b);
 	burst_frames(b);
 	dwcp_count(&io->rx_packets, b->n);
 	dwcp_count(&io->rx_bytes, b->bytes);
@@ -85,6 +90,6 @@ void stage_parse(struct worker *w, struct burst *b)
 		parse_burst4(&port->parse, (const u8 *const *)b->frame, b->seg_len, b->n, &b->col);
 	if (dwcp_likely(burst_all_common(b)))
 		return;
-	parse_others(port, b);
+	parse_others(w, port, b);
 	burst_sweep(w, b);
 }

@@ -171,6 +171,17 @@ dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
 	}
 }
 
+/* The kernel may want it. Return: false = it has it. */
+static bool sweep_one(struct worker *w, struct burst *b, u32 i)
+{
+	u32 verdict = host_punt(w, b->mbuf[i], b->rx_port_idx, b->verdict[i] - VERDICT_DROP_BASE);
+
+	if (verdict == VERDICT_TO_HOST)
+		return false;
+	drop_one(w, b->mbuf[i], verdict - VERDICT_DROP_BASE, i);
+	return true;
+}
+
 void burst_sweep(struct worker *w, struct burst *b)
 {
 	struct rte_mbuf *dead[BURST_MAX];
@@ -181,9 +192,9 @@ void burst_sweep(struct worker *w, struct burst *b)
 		return;
 	for (u32 i = 0; i < b->n; i++) {
 		if (b->verdict[i] >= VERDICT_DROP_BASE) {
-			drop_one(w, b->mbuf[i], b->verdict[i] - VERDICT_DROP_BASE, i);
-			dead[n_dead++] = b->mbuf[i];
 			b->bytes -= b->frame_len[i];
+			if (sweep_one(w, b, i))
+				dead[n_dead++] = b->mbuf[i];
 			continue;
 		}
 		if (n != i)

@@ -22,6 +22,7 @@
 #define BURST_MAX PARSE_BURST_MAX
 
 struct worker;
+struct port;
 struct generation;
 struct dwcp_nexthop;
 
@@ -59,6 +60,8 @@ void stage_parse(struct worker *w, struct burst *b);
 void stage_route(struct worker *w, struct burst *b);
 void stage_rewrite(struct worker *w, struct burst *b);
 void stage_tx(struct worker *w, struct burst *b);
+/** tx_send() - packets out by one port, past the stages. @bytes: of all of them. */
+void tx_send(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n, u64 bytes);
 
 /** burst_kill() - mark packet i; counted and freed by burst_sweep(). */
 dwcp_inline void burst_kill(struct burst *b, u32 i, u32 verdict)
@@ -72,6 +75,13 @@ dwcp_inline bool burst_all_common(const struct burst *b)
 {
 	return b->common == ~0ull >> (BURST_MAX - b->n);
 }
+
+/* ---- vlan.c --------------------------------------------------------------------------------------------------- */
+
+/** vlan_rx() - a tagged packet that came in by @port: its VLAN counts it. Return: VERDICT_PASS, DROP_L2_VLAN. */
+u32 vlan_rx(struct worker *w, const struct port *port, const struct pkt *p, u32 frame_len);
+/** vlan_restore() - put the tags back that the driver has taken out of the frames. */
+void vlan_restore(struct burst *b);
 
 /** burst_pkt_fill() - what parse_packet() would have said of common packet i, into b->pkt[i]. */
 void burst_pkt_fill(struct burst *b, u32 i);

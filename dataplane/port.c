@@ -14,6 +14,8 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include <dwcp/endian.h>
+
 #include "dataplane.h"
 #include "log.h"
 
@@ -36,9 +38,11 @@ u32 ports_need_mbufs(const struct dwcp_config *cfg)
 		const struct port_cfg *p = &cfg->ports[i];
 		u32 rxq = p->rx_queues ? p->rx_queues : workers;
 
+		if (p->parent != CONFIG_NO_PARENT)
+			continue;
 		n += p->rx_ring * rxq + p->tx_ring * workers;
 	}
-	return n + workers * (BURST_MAX + MBUF_CACHE_MAX);
+	return n + host_need_mbufs(cfg) + workers * (BURST_MAX + MBUF_CACHE_MAX);
 }
 
 /* The value of a device argument. Return: false when it isn't there or does not fit. */
@@ -289,6 +293,8 @@ static int port_start(struct dataplane *dp, struct port *port)
 	if (!err && p->promiscuous)
 		rte_eth_promiscuous_enable(
 			port->id); /* -ENOTSUP: the driver gets every frame anyway */
+	if (!err && p->twin != CONFIG_TWIN_OFF)
+		rte_eth_allmulticast_enable(port->id); /* the kernel picks those it has joined */
 	return err;
 }
 
@@ -309,6 +315,37 @@ static void port_describe(struct dataplane *dp, struct port *port)
 	s->n_tx_queues = port->n_txq;
 }
 
+/* A VLAN has its parent's device; what tells its frames apart are the tags. */
+static void port_open_vlan(struct dataplane *dp, struct port *port)
+{
+	struct port *parent = &dp->port[port->cfg->parent];
+	struct dwcp_stats_port *s = dwcp_stats_port_at(dp->stats_page, port->idx);
+	u8 *at = port->tags;
+
+	port->parent = parent->idx;
+	port->id = parent->id;
+	port->n_txq = parent->n_txq;
+	port->vlan = port->cfg->vlan;
+	port->svlan = port->cfg->svlan;
+	if (port->svlan) {
+		be16_store(at, RTE_ETHER_TYPE_QINQ);
+		be16_store(at + 2, port->svlan);
+		at += RTE_VLAN_HLEN;
+	}
+	be16_store(at, RTE_ETHER_TYPE_VLAN);
+	be16_store(at + 2, port->vlan);
+	port->tags_bytes = (u8)(at + RTE_VLAN_HLEN - port->tags);
+	parent->n_vlans++;
+	memcpy(port->mac, parent->mac, sizeof(port->mac));
+	snprintf(s->name, sizeof(s->name), "%s", port->cfg->name);
+	snprintf(s->device, sizeof(s->device), "vlan");
+	memcpy(s->mac, port->mac, sizeof(s->mac));
+	s->mtu = port->mtu;
+	s->parent = (u16)(1 + parent->idx);
+	log_event("port.open port=%s device=vlan parent=%s vlan=%u svlan=%u mtu=%u",
+		  port->cfg->name, parent->cfg->name, port->vlan, port->svlan, port->mtu);
+}
+
 static int port_open(struct dataplane *dp, u32 idx)
 {
 	struct port *port = &dp->port[idx];
@@ -318,6 +355,12 @@ static int port_open(struct dataplane *dp, u32 idx)
 	port->idx = (u16)idx;
 	port->mtu = port->cfg->mtu;
 	port->id = UINT16_MAX;
+	port->parent = (u16)idx;
+	if (port->cfg->parent != CONFIG_NO_PARENT) {
+		port_open_vlan(dp, port);
+		return 0;
+	}
+	port->strips_tags = strcmp(port->cfg->device, "af_packet") == 0;
 	err = port_probe(dp, port);
 	if (err)
 		return err;
@@ -361,7 +404,7 @@ void ports_close(struct dataplane *dp)
 	for (u32 i = 0; i < dp->n_ports; i++) {
 		struct port *port = &dp->port[i];
 
-		if (!port->cfg || port->id == UINT16_MAX)
+		if (!port->cfg || port->id == UINT16_MAX || port->parent != i)
 			continue;
 		rte_eth_dev_stop(port->id);
 		rte_eth_dev_close(port->id); /* pcap writes its file out here */
@@ -374,6 +417,7 @@ static void port_refresh_link(struct dataplane *dp, struct port *port, struct dw
 	struct dwcp_event e = {.type = DWCP_EVENT_LINK, .port = port->idx};
 	u32 up;
 
+	/* a VLAN has its parent's device, and so its link */
 	if (rte_eth_link_get_nowait(port->id, &link) < 0)
 		return;
 	up = link.link_status == RTE_ETH_LINK_UP;
@@ -401,6 +445,8 @@ void ports_refresh(struct dataplane *dp)
 		struct rte_eth_stats hw;
 
 		port_refresh_link(dp, port, s);
+		if (port->parent != i)
+			continue;
 		if (rte_eth_stats_get(port->id, &hw))
 			continue;
 		dwcp_store_relaxed(&s->hw_rx_packets, hw.ipackets);

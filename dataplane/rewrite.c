@@ -47,17 +47,21 @@ static u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
 			  const struct dwcp_nexthop *nh, const struct pkt *p)
 {
 	static const u8 none[6];
+	const struct port *port = &dp->port[nh->port];
 	struct rewrite_l2 l2 = {.n_tags = nh->n_tags};
+	const u8 *tags = (const u8 *)nh->forward.vlan;
 	s32 delta;
 	u32 verdict;
 
 	memcpy(l2.dmac, nh->forward.dst_mac, 6);
-	memcpy(l2.smac,
-	       memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : dp->port[nh->port].mac,
-	       6);
-	for (u32 i = 0; i < nh->n_tags; i++) {
-		l2.tag[i].tpid = be16_load(&nh->forward.vlan[2 * i]);
-		l2.tag[i].tci = be16_load(&nh->forward.vlan[2 * i + 1]);
+	memcpy(l2.smac, memcmp(nh->forward.src_mac, none, 6) ? nh->forward.src_mac : port->mac, 6);
+	if (port->tags_bytes) { /* a VLAN has its own, whatever the next hop says */
+		tags = port->tags;
+		l2.n_tags = port->tags_bytes / VLAN_TAG_BYTES;
+	}
+	for (u32 i = 0; i < l2.n_tags; i++) {
+		l2.tag[i].tpid = be16_load(tags + 4 * i);
+		l2.tag[i].tci = be16_load(tags + 4 * i + 2);
 	}
 	verdict =
 		rewrite_packet(rte_pktmbuf_mtod(m, u8 *), rte_pktmbuf_headroom(m), p, &l2, &delta);

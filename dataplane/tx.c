@@ -5,8 +5,15 @@
  */
 #include "dataplane.h"
 
+/* A VLAN's packets are its parent's, too. */
+static dwcp_noinline void tx_count_parent(struct worker *w, u32 parent, u64 packets, u64 bytes)
+{
+	dwcp_count(&w->stats->port[parent].tx_packets, packets);
+	dwcp_count(&w->stats->port[parent].tx_bytes, bytes);
+}
+
 /* @bytes: of all n; a sent mbuf is not ours any more. */
-static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n, u64 bytes)
+void tx_send(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u32 n, u64 bytes)
 {
 	const struct port *port = &w->dp->port[port_idx];
 	struct dwcp_stats_io *io = &w->stats->port[port_idx];
@@ -24,6 +31,8 @@ static void tx_flush(struct worker *w, u32 port_idx, struct rte_mbuf **mbufs, u3
 		unsent += mbufs[i]->pkt_len;
 	dwcp_count(&io->tx_packets, sent);
 	dwcp_count(&io->tx_bytes, bytes - unsent);
+	if (dwcp_unlikely(port->parent != port_idx))
+		tx_count_parent(w, port->parent, sent, bytes - unsent);
 	if (dwcp_unlikely(sent < n))
 		burst_drop_mbufs(w, mbufs + sent, n - sent, DROP_TX_FULL);
 }
@@ -45,7 +54,7 @@ static dwcp_noinline void tx_mixed(struct worker *w, struct burst *b)
 	for (u32 i = 0; i < n_touched; i++) {
 		struct tx_stage *t = &w->tx[touched[i]];
 
-		tx_flush(w, touched[i], t->mbuf, t->n, t->bytes);
+		tx_send(w, touched[i], t->mbuf, t->n, t->bytes);
 		t->n = 0;
 		t->bytes = 0;
 	}
@@ -60,7 +69,7 @@ void stage_tx(struct worker *w, struct burst *b)
 	for (u32 i = 1; i < b->n; i++)
 		differ |= b->port[i] ^ b->port[0];
 	if (dwcp_likely(!differ))
-		tx_flush(w, b->port[0], b->mbuf, b->n, b->bytes);
+		tx_send(w, b->port[0], b->mbuf, b->n, b->bytes);
 	else
 		tx_mixed(w, b);
 }

@@ -19,6 +19,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
+#include <rte_ring.h>
 
 #include "dataplane.h"
 #include "log.h"
@@ -110,6 +111,8 @@ static int worker_main(void *arg)
 		w->empty_polls++;
 		for (u32 i = 0; i < w->n_rxq; i++)
 			worker_poll_queue(w, &w->rxq[i]);
+		if (w->host.back && !rte_ring_empty(w->host.back))
+			host_take(w);
 		dwcp_count(&w->stats->heartbeat, 1);
 		rte_rcu_qsbr_quiescent(qsbr, w->idx);
 		if (w->sleep_max_ns && w->empty_polls > EMPTY_BEFORE_IDLE)

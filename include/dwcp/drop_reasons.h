@@ -63,7 +63,11 @@
 	X(TX_FULL,             "outgoing queue full") \
 	X(TX_PORT_DOWN,        "outgoing port has no link") \
 	/* engine */ \
-	X(NO_TABLE,            "no generation of tables adopted yet")
+	X(NO_TABLE,            "no generation of tables adopted yet") \
+	/* host */ \
+	X(L2_VLAN,             "tagged for a VLAN that the port does not have") \
+	X(HOST_POLICED,        "for the router itself, beyond the rate of its class or of one sender's share") \
+	X(HOST_FULL,           "for the router itself, and the queue to the kernel is full")
 /* clang-format on */
 
 enum drop_reason {

@@ -413,7 +413,41 @@ static const struct schema_row root_rows[] = {
 	 .unit = "s",
 	 .help = "Least time between two writes of the tables to state_dir."},
 
-	{.path = "agent", .kind = SCHEMA_GROUP, .help = "The agent that computes the tables."},
+	{.path = "dataplane.host",
+	 .kind = SCHEMA_GROUP,
+	 .help = "Packets for the router itself, on their way to the kernel. Of each kind the "
+		 "rate of all workers together; a single sender has at most a quarter of it."},
+	{.path = "dataplane.host.queue",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.host.queue),
+	 .min = 64,
+	 .max = 16384,
+	 .def = 512,
+	 .unit = "packets",
+	 .help = "Room of each worker's two queues to the kernel: routing protocols and "
+		 "neighbours, and the rest."},
+	{.path = "dataplane.host.stall_ms",
+	 .kind = SCHEMA_INT,
+	 CFG(dataplane.host.stall_ms),
+	 .min = 20,
+	 .max = 10000,
+	 .def = 200,
+	 .unit = "ms",
+	 .help = "A worker that stands still for so long takes the twins down."},
+#define X(name, text, queue, rate, what)                                                           \
+	{.path = "dataplane.host." text "_pps",                                                    \
+	 .kind = SCHEMA_INT,                                                                       \
+	 CFG(dataplane.host.pps[HOST_CLASS_##name]),                                               \
+	 .max = 10000000,                                                                          \
+	 .def = rate,                                                                              \
+	 .unit = "packets/s",                                                                      \
+	 .help = "Most of: " what "."},
+	HOST_CLASSES(X)
+#undef X
+
+		{.path = "agent",
+		 .kind = SCHEMA_GROUP,
+		 .help = "The agent that computes the tables."},
 	{.path = "agent.coalesce_ms",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.coalesce_ms),

@@ -326,6 +326,8 @@ json_t *stats_accounting_json(const void *page)
 	for (u32 i = 0; i < h->n_ports; i++) {
 		struct dwcp_stats_io io = io_sum(page, i);
 
+		if (port_at(page, i)->parent)
+			continue; /* its parent has counted them */
 		rx += io.rx_packets;
 		tx += io.tx_packets;
 	}

@@ -181,6 +181,8 @@ void engine_check_accounting(struct engine *e)
 	struct rte_mbuf *m;
 
 	for (u32 i = 0; i < e->dp.n_ports; i++) {
+		if (e->dp.port[i].parent != i)
+			continue;
 		rx += s->port[i].rx_packets;
 		tx += s->port[i].tx_packets;
 		while ((m = engine_sent(e, i)) != NULL)

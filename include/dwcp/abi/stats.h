@@ -15,7 +15,7 @@
 #include <dwcp/drop_reasons.h>
 
 #define DWCP_STATS_MAGIC     0x5441545350435744ull /* "DWCPSTAT" */
-#define DWCP_STATS_VERSION   1
+#define DWCP_STATS_VERSION   2
 
 #define DWCP_STATS_MAX_PORTS 64
 /* Half of what 4,096 slots hold at 400,000 packets a second: from here on an absence may lose packets. */
@@ -92,6 +92,16 @@ struct dwcp_stats_hdr {
 	u8 pad1[DWCP_SHARED_LINE - 88];
 } dwcp_aligned(DWCP_SHARED_LINE);
 
+/* Per worker and class of packets for the router itself (util/host_class.h). */
+#define DWCP_STATS_HOST_CLASSES 16
+
+struct dwcp_stats_host {
+	u64 punted;  /* wanted by the kernel: policed + full + handed over */
+	u64 policed; /* over the rate of the class, or of the source's share of it */
+	u64 full;    /* the queue to the host thread was */
+	u64 reserved;
+};
+
 /* Per worker and port: who received and sent what. */
 struct dwcp_stats_io {
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -120,7 +130,11 @@ struct dwcp_stats_worker {
 	struct dwcp_hist gap;	  /* ns between two polls */
 
 	struct dwcp_stats_io port[DWCP_STATS_MAX_PORTS];
+	struct dwcp_stats_host host[DWCP_STATS_HOST_CLASSES];
 } dwcp_aligned(DWCP_SHARED_LINE);
+
+/* Of a port's twin. */
+enum dwcp_twin { DWCP_TWIN_NONE = 0, DWCP_TWIN_DOWN = 1, DWCP_TWIN_UP = 2 };
 
 struct dwcp_stats_port {
 	/* written by: control thread, once a second; read by: all */
@@ -135,7 +149,15 @@ struct dwcp_stats_port {
 	/* what the device itself says (rte_eth_stats) */
 	u64 hw_rx_packets, hw_rx_bytes, hw_rx_missed, hw_rx_errors, hw_rx_nombuf, hw_tx_packets,
 		hw_tx_bytes, hw_tx_errors;
-	u8 pad[256 - 192];
+	u16 parent; /* 1 + index of the port that this VLAN is a part of and whose counters contain its own; 0 = none */
+	u8 reserved2[6];
+	/* written by: host thread; read by: all */
+	u32 twin;	/* enum dwcp_twin */
+	u32 twin_errno; /* why there is none; 0 = it was not asked for */
+	u64 twin_changes;
+	u64 twin_delivered, twin_failed; /* frames that the kernel took, and did not take */
+	u64 twin_received;		 /* frames that it sent */
+	u8 pad[256 - 240];
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 _Static_assert(sizeof(struct dwcp_stats_hdr) == 2 * DWCP_SHARED_LINE, "abi");

@@ -10,6 +10,7 @@
 
 #include <dwcp/base.h>
 #include <dwcp/util/fib.h>
+#include <dwcp/util/host_class.h>
 
 #define CONFIG_NAME_MAX	   32 /* bytes with the terminating 0: port names, route sources */
 #define CONFIG_MAX_PORTS   64
@@ -107,6 +108,11 @@ struct dwcp_config {
 			bool lock;
 			u32 store_interval_s; /* least time between two writes of the generation to disk */
 		} tables;
+		struct {
+			u32 pps[HOST_CLASS_N]; /* that reach the kernel, of all workers together */
+			u32 queue;	       /* frames a worker and queue */
+			u32 stall_ms;
+		} host;
 		u32 sample_shift; /* one burst in 2^n is timed */
 	} dataplane;
 

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * host.c - the host thread: frames between the workers' rings and the twins, and the twins' carriers (host.h).
+ *
+ * Its own thread, since the control thread may be busy with tables for some ten milliseconds, and BFD can't wait. It
+ * looks into the rings on a timer, which grows while there is nothing, because a worker can't wake it without a syscall.
+ * Control queues go first; what is left over waits for the next turn, so a turn is bounded. It logs state changes only.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_ring.h>
+
+#include "dataplane.h"
+#include "host.h"
+#include "log.h"
+#include "twin.h"
+
+#define TURN_CONTROL 64 /* frames a worker and turn, to the kernel */
+#define TURN_REST    32
+#define TURN_READ    32 /* a twin and turn, from the kernel */
+#define WAIT_MIN_NS  20000
+#define WAIT_MAX_NS  1000000
+#define WATCH_NS     5000000 /* between two looks at heartbeats and links */
+#define MAX_SEGS     8
+
+struct host_twin {
+	int fd;
+	struct port *port;
+	struct dwcp_stats_port *stats;
+	struct worker *worker;	/* that sends what the kernel gives */
+	struct rte_mbuf *spare; /* a blank that a read has not filled yet */
+	bool carrier, readable;
+};
+
+struct host_watch {
+	u64 beat, since_ns;
+	bool stalled;
+};
+
+struct host {
+	struct dataplane *dp;
+	struct host_twin twin[PORT_MAX];
+	struct host_watch watch[WORKER_MAX];
+	u32 n_twins;
+	int epoll_fd;
+	pthread_t thread;
+	bool running;
+	u32 stop; /* written by: control thread; read by: host thread */
+	u64 watch_ns, stall_ns;
+};
+
+/* ---- to the kernel ------------------------------------------------------------------------------------------- */
+
+/* The frame without its tags when the twin is a VLAN's: the kernel knows that one as a link of its own. */
+static int frame_iov(const struct host_twin *t, const struct rte_mbuf *m, struct iovec *iov)
+{
+	u8 *f = rte_pktmbuf_mtod(m, u8 *);
+	u32 skip = t->port->tags_bytes;
+	int n = 0;
+
+	if (skip) {
+		iov[n++] = (struct iovec){f, 12};
+		f += skip;
+	}
+	iov[n] = (struct iovec){skip ? f + 12 : f, m->data_len - (skip ? 12 + skip : 0)};
+	n++;
+	for (const struct rte_mbuf *s = m->next; s && n < MAX_SEGS; s = s->next)
+		iov[n++] = (struct iovec){rte_pktmbuf_mtod(s, void *), s->data_len};
+	return n;
+}
+
+static void frame_write(struct host *h, struct rte_mbuf *m)
+{
+	struct host_twin *t = &h->twin[m->port];
+	struct iovec iov[MAX_SEGS + 1];
+	int n = frame_iov(t, m, iov);
+
+	if (t->fd >= 0 && writev(t->fd, iov, n) == (ssize_t)m->pkt_len - t->port->tags_bytes)
+		dwcp_count(&t->stats->twin_delivered, 1);
+	else
+		dwcp_count(&t->stats->twin_failed, 1); /* down, or its queue is full */
+}
+
+/* Return: frames moved. */
+static u32 queue_to_kernel(struct host *h, struct worker *w, enum host_queue q, u32 max)
+{
+	struct rte_mbuf *m[TURN_CONTROL];
+	u32 n = rte_ring_sc_dequeue_burst(w->host.to[q], (void **)m, max, NULL);
+
+	for (u32 i = 0; i < n; i++) {
+		frame_write(h, m[i]);
+		m[i]->port = HOST_FREE;
+	}
+	if (n)
+		rte_ring_sp_enqueue_bulk(w->host.back, (void **)m, n, NULL); /* always room */
+	return n;
+}
+
+/* ---- from the kernel ----------------------------------------------------------------------------------------- */
+
+/* Return: 1, 0 when there is none, -1 when there is no mbuf for it: it stays in the kernel's queue. */
+static int frame_read(struct host_twin *t)
+{
+	struct worker *w = t->worker;
+	u32 tags = t->port->tags_bytes;
+	struct rte_mbuf *m = t->spare;
+	ssize_t n;
+	u8 *f;
+
+	if (!m && rte_ring_sc_dequeue(w->host.blank, (void **)&m))
+		return -1;
+	t->spare = m;
+	f = rte_pktmbuf_mtod(m, u8 *);
+	n = read(t->fd, f, rte_pktmbuf_tailroom(m));
+	if (n < RTE_ETHER_HDR_LEN)
+		return 0;
+	t->spare = NULL;
+	if (tags) {
+		m->data_off = (u16)(m->data_off - tags);
+		memmove(f - tags, f, 12);
+		memcpy(f - tags + 12, t->port->tags, tags);
+		n += tags;
+	}
+	m->data_len = (u16)n;
+	m->pkt_len = (u32)n;
+	m->port = t->port->idx;
+	dwcp_count(&t->stats->twin_received, 1);
+	rte_ring_sp_enqueue(w->host.back, m);
+	return 1;
+}
+
+static u32 twin_from_kernel(struct host_twin *t)
+{
+	u32 n = 0;
+	int got = 1;
+
+	while (n < TURN_READ && (got = frame_read(t)) > 0)
+		n++;
+	if (got == 0)
+		t->readable = false; /* until epoll says so again */
+	return n;
+}
+
+/* ---- carriers ------------------------------------------------------------------------------------------------- */
+
+static bool worker_stalled(struct host *h, u32 i, u64 now)
+{
+	struct host_watch *watch = &h->watch[i];
+	u64 beat = dwcp_load_relaxed(&h->dp->worker[i]->stats->heartbeat);
+
+	if (beat != watch->beat || !watch->since_ns) {
+		watch->beat = beat;
+		watch->since_ns = now;
+	}
+	watch->stalled = now - watch->since_ns > h->stall_ns;
+	return watch->stalled;
+}
+
+static void carrier_follow(struct host_twin *t, bool up, const char *reason)
+{
+	int err;
+
+	if (t->fd < 0 || t->carrier == up)
+		return;
+	err = twin_carrier_set(t->fd, up);
+	if (err) {
+		log_event("twin.carrier twin=%s error='%s'", config_twin_name(t->port->cfg),
+			  strerror(-err));
+		return;
+	}
+	t->carrier = up;
+	dwcp_store_relaxed(&t->stats->twin, up ? DWCP_TWIN_UP : DWCP_TWIN_DOWN);
+	dwcp_count(&t->stats->twin_changes, 1);
+	log_event("twin.carrier twin=%s state=%s reason=%s", config_twin_name(t->port->cfg),
+		  up ? "up" : "down", reason);
+}
+
+/*
+ * The sessions of routing protocols end where packets are not forwarded any more: when the port has no link, and when a
+ * worker stands still. A worker sends by every port, so one that stands still takes all twins down.
+ */
+static void host_watch(struct host *h, u64 now)
+{
+	bool stalled = false;
+
+	if (now - h->watch_ns < WATCH_NS)
+		return;
+	/* we were not there ourselves: what we see as standing still may have had no time either */
+	if (h->watch_ns && now - h->watch_ns > h->stall_ns / 2)
+		for (u32 i = 0; i < h->dp->n_workers; i++)
+			h->watch[i].since_ns = 0;
+	h->watch_ns = now;
+	for (u32 i = 0; i < h->dp->n_workers; i++)
+		stalled |= worker_stalled(h, i, now);
+	for (u32 i = 0; i < h->dp->n_ports; i++) {
+		struct host_twin *t = &h->twin[i];
+
+		if (t->fd >= 0)
+			carrier_follow(t, !stalled && dwcp_load_relaxed(&t->port->up),
+				       stalled ? "worker_stalled" : "link");
+	}
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------------ */
+
+static u32 host_turn(struct host *h)
+{
+	u32 moved = 0;
+
+	for (u32 i = 0; i < h->dp->n_workers; i++)
+		moved += queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_CONTROL, TURN_CONTROL);
+	for (u32 i = 0; i < h->dp->n_workers; i++)
+		moved += queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_REST, TURN_REST);
+	for (u32 i = 0; i < h->dp->n_ports; i++)
+		if (h->twin[i].readable)
+			moved += twin_from_kernel(&h->twin[i]);
+	return moved;
+}
+
+static void host_wait(struct host *h, u64 wait_ns)
+{
+	struct timespec ts = {.tv_nsec = (long)wait_ns};
+	struct epoll_event e[16];
+	int n = epoll_pwait2(h->epoll_fd, e, DWCP_ARRAY_LEN(e), &ts, NULL);
+
+	for (int i = 0; i < n; i++)
+		h->twin[e[i].data.u32].readable = true;
+}
+
+static void *host_main(void *arg)
+{
+	struct host *h = arg;
+	u64 wait_ns = WAIT_MIN_NS;
+
+	pthread_setname_np(pthread_self(), "dwcp-host");
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	while (!dwcp_load_relaxed(&h->stop)) {
+		u32 moved = host_turn(h);
+
+		wait_ns =
+			moved ? 0
+			      : DWCP_MIN(DWCP_MAX(wait_ns * 2, (u64)WAIT_MIN_NS), (u64)WAIT_MAX_NS);
+		host_wait(h, wait_ns);
+		host_watch(h, clock_ns());
+	}
+	return NULL;
+}
+
+/* ---- open and close -------------------------------------------------------------------------------------------- */
+
+u32 host_need_mbufs(const struct dwcp_config *cfg)
+{
+	return cfg->dataplane.n_workers * (cfg->dataplane.host.queue * HOST_QUEUE_N + HOST_BLANKS);
+}
+
+static struct rte_ring *ring_create(const char *what, u32 worker, u32 size)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "host_%s_%u", what, worker);
+	return rte_ring_create(name, size, SOCKET_ID_ANY,
+			       RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+}
+
+static int blanks_first(struct dataplane *dp, struct host_end *e)
+{
+	struct rte_mbuf *m[HOST_BLANKS];
+
+	if (rte_pktmbuf_alloc_bulk(dp->pool, m, HOST_BLANKS))
+		return -ENOMEM;
+	rte_ring_sp_enqueue_bulk(e->blank, (void **)m, HOST_BLANKS, NULL);
+	return 0;
+}
+
+static void policers_set(const struct dataplane *dp, struct worker *w)
+{
+	for (u32 c = 0; c < HOST_CLASS_N; c++) {
+		u64 pps = dp->cfg->dataplane.host.pps[c];
+		u64 mine = pps / dp->n_workers, burst = DWCP_MAX(mine / 20, (u64)16); /* 50 ms */
+
+		if (pps && !mine)
+			mine = 1;
+		w->host.cfg[c] = policer_cfg_of(mine, burst, w->tsc_hz);
+		w->host.share_cfg[c] =
+			policer_cfg_of(mine ? DWCP_MAX(mine / HOST_SHARE_PART, (u64)1) : 0,
+				       DWCP_MAX(burst / HOST_SHARE_PART, (u64)8), w->tsc_hz);
+	}
+}
+
+static int end_open(struct dataplane *dp, struct worker *w)
+{
+	u32 queue = dp->cfg->dataplane.host.queue;
+	struct host_end *e = &w->host;
+
+	policers_set(dp, w);
+	e->to[HOST_QUEUE_CONTROL] = ring_create("control", w->idx, queue);
+	e->to[HOST_QUEUE_REST] = ring_create("rest", w->idx, queue);
+	e->blank = ring_create("blank", w->idx, HOST_BLANKS);
+	/* all that can be on its way, and never full */
+	e->back = ring_create("back", w->idx,
+			      HOST_QUEUE_N * (queue + TURN_CONTROL) + 2 * HOST_BLANKS);
+	if (!e->to[0] || !e->to[1] || !e->blank || !e->back)
+		return -ENOMEM;
+	return blanks_first(dp, e);
+}
+
+static void ring_close(struct rte_ring *r)
+{
+	void *m;
+
+	while (r && rte_ring_sc_dequeue(r, &m) == 0)
+		rte_pktmbuf_free(m);
+	rte_ring_free(r);
+}
+
+/* Return: 0 with or without a twin; -E… when it was insisted on. */
+static int twin_add(struct host *h, u32 i)
+{
+	struct host_twin *t = &h->twin[i];
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u32 = i};
+	bool must = t->port->cfg->twin == CONFIG_TWIN_ON;
+	const char *hint;
+
+	if (t->port->cfg->twin == CONFIG_TWIN_OFF)
+		return 0;
+	t->fd = twin_open(t->port, &hint);
+	if (t->fd < 0) {
+		log_event("twin.open port=%s twin=%s error='%s' hint='%s' next=%s",
+			  t->port->cfg->name, config_twin_name(t->port->cfg), strerror(-t->fd),
+			  hint, must ? "stop" : "no_twin");
+		dwcp_store_relaxed(&t->stats->twin_errno, (u32)-t->fd);
+		return must ? t->fd : 0;
+	}
+	if (epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, t->fd, &e) < 0)
+		return -errno;
+	t->port->twin = true;
+	t->worker = h->dp->worker[i % h->dp->n_workers];
+	t->readable = true;
+	dwcp_store_relaxed(&t->stats->twin, DWCP_TWIN_DOWN);
+	h->n_twins++;
+	log_event("twin.open port=%s twin=%s", t->port->cfg->name, config_twin_name(t->port->cfg));
+	return 0;
+}
+
+int host_open(struct dataplane *dp)
+{
+	struct host *h = calloc(1, sizeof(*h));
+	int err = 0;
+
+	if (!h)
+		return -ENOMEM;
+	dp->host = h;
+	h->dp = dp;
+	h->stall_ns = (u64)dp->cfg->dataplane.host.stall_ms * 1000000u;
+	for (u32 i = 0; i < PORT_MAX; i++)
+		h->twin[i].fd = -1;
+	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (h->epoll_fd < 0)
+		return -errno;
+	for (u32 i = 0; !err && i < dp->n_ports; i++) {
+		h->twin[i].port = &dp->port[i];
+		h->twin[i].stats = dwcp_stats_port_at(dp->stats_page, i);
+		err = twin_add(h, i);
+	}
+	for (u32 i = 0; !err && h->n_twins && i < dp->n_workers; i++)
+		err = end_open(dp, dp->worker[i]);
+	if (err == -ENOMEM)
+		log_event("host.open error=no_memory hint='raise dataplane.memory.size_mb, or "
+			  "lower dataplane.host.queue'");
+	return err;
+}
+
+int host_start(struct dataplane *dp)
+{
+	struct host *h = dp->host;
+	int err;
+
+	if (!h || !h->n_twins)
+		return 0;
+	err = pthread_create(&h->thread, NULL, host_main, h);
+	h->running = err == 0;
+	return -err;
+}
+
+void host_stop(struct dataplane *dp)
+{
+	struct host *h = dp->host;
+
+	if (!h || !h->running)
+		return;
+	dwcp_store_relaxed(&h->stop, 1);
+	pthread_join(h->thread, NULL);
+	h->running = false;
+	for (u32 i = 0; i < dp->n_ports; i++)
+		carrier_follow(&h->twin[i], false, "stop");
+}
+
+void host_close(struct dataplane *dp)
+{
+	struct host *h = dp->host;
+
+	if (!h)
+		return;
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		if (h->twin[i].fd >= 0)
+			close(h->twin[i].fd);
+		rte_pktmbuf_free(h->twin[i].spare);
+	}
+	for (u32 i = 0; i < dp->n_workers; i++) {
+		struct host_end *e = &dp->worker[i]->host;
+
+		ring_close(e->to[HOST_QUEUE_CONTROL]);
+		ring_close(e->to[HOST_QUEUE_REST]);
+		ring_close(e->blank);
+		ring_close(e->back);
+		memset(e, 0, sizeof(*e));
+	}
+	if (h->epoll_fd >= 0)
+		close(h->epoll_fd);
+	free(h);
+	dp->host = NULL;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * punt.c - the worker's side of host.h: what of the packets that can't be forwarded is for the kernel, at what rate, and
+ * what the kernel sends. Thread: worker; no syscall, no lock, nothing waits.
+ */
+#include <rte_cycles.h>
+#include <rte_ring.h>
+
+#include <dwcp/util/forward.h>
+#include <dwcp/util/parse_inline.h>
+
+#include "dataplane.h"
+#include "host.h"
+
+#define TAKE_MAX 32
+
+/* Of a frame as it lies there: link-local unicast, which no route leads to. */
+static bool dst_is_link_local6(const struct rte_mbuf *m)
+{
+	const u8 *f = rte_pktmbuf_mtod(m, const u8 *);
+	u32 at = 12;
+
+	while (m->data_len >= at + 6 &&
+	       (be16_load(f + at) == 0x8100 || be16_load(f + at) == 0x88a8))
+		at += VLAN_TAG_BYTES;
+	return m->data_len >= at + 2 + IP6_HDR_BYTES && be16_load(f + at) == 0x86dd &&
+	       be16_load(f + at + 2 + 24) >> 6 == 0xfe80 >> 6;
+}
+
+/* Is a packet that died for this reason something that the kernel has to see? */
+static bool host_wants(const struct rte_mbuf *m, u32 reason)
+{
+	switch (reason) {
+	case DROP_L2_ARP:
+	case DROP_L2_MULTICAST:
+	case DROP_TO_HOST:
+		return true;
+	case DROP_NO_ROUTE:
+	case DROP_IP6_DESTINATION:
+	case DROP_IP6_SOURCE:
+	case DROP_UNREACHABLE:
+	case DROP_BLACKHOLE:
+	case DROP_PROHIBIT:
+		return dst_is_link_local6(m);
+	default:
+		return false;
+	}
+}
+
+static u32 share_of(const struct worker *w, u64 source)
+{
+	u64 h = (source ^ w->hash_key[0]) * 0x9e3779b97f4a7c15ull ^ w->hash_key[1];
+
+	return (u32)((h * 0xd6e8feb86659fd93ull) >> 58);
+}
+
+/* The source's share first: what it has too much must not be taken from the class. */
+static bool host_police(struct worker *w, enum host_class c, u64 source)
+{
+	struct host_end *h = &w->host;
+	u64 now = rte_rdtsc();
+
+	return policer_take(&h->share[c][share_of(w, source)], &h->share_cfg[c], now) &&
+	       policer_take(&h->class[c], &h -> cfg[c], now);
+}
+
+u32 host_punt(struct worker *w, struct rte_mbuf *m, u32 port_idx, u32 reason)
+{
+	struct dwcp_stats_host *s;
+	enum host_class c;
+	const struct port *port = &w->dp->port[port_idx];
+	u64 source;
+
+	if (!w->host.back || !host_wants(m, reason))
+		return VERDICT_DROP(reason);
+	port = port_of_frame(w->dp, port, rte_pktmbuf_mtod(m, const u8 *), m->data_len);
+	if (!port || !port->twin)
+		return VERDICT_DROP(port ? reason : DROP_L2_VLAN);
+	c = host_class_of(rte_pktmbuf_mtod(m, const u8 *), m->data_len, &source);
+	s = &w->stats->host[c];
+	dwcp_count(&s->punted, 1);
+	if (!host_police(w, c, source)) {
+		dwcp_count(&s->policed, 1);
+		return VERDICT_DROP(DROP_HOST_POLICED);
+	}
+	m->port = port->idx;
+	if (rte_ring_sp_enqueue(w->host.to[host_class_queue[c]], m)) {
+		dwcp_count(&s->full, 1);
+		return VERDICT_DROP(DROP_HOST_FULL);
+	}
+	dwcp_count(&w->stats->to_host, 1);
+	return VERDICT_TO_HOST;
+}
+
+/* Lend as many as were used. */
+static void blanks_lend(struct worker *w, u32 n)
+{
+	struct rte_mbuf *m[TAKE_MAX];
+
+	if (n && rte_pktmbuf_alloc_bulk(w->dp->pool, m, n) == 0)
+		rte_ring_sp_enqueue_bulk(w->host.blank, (void **)m, n, NULL);
+	else
+		w->host.blanks_owed += n;
+}
+
+static void blanks_repay(struct worker *w)
+{
+	u32 n = DWCP_MIN(w->host.blanks_owed, (u32)TAKE_MAX);
+
+	w->host.blanks_owed -= n;
+	blanks_lend(w, n);
+}
+
+/* Runs of one port go out together, in order. */
+static void host_send(struct worker *w, struct rte_mbuf **m, u32 n)
+{
+	for (u32 i = 0, first = 0; i < n; first = i) {
+		u64 bytes = 0;
+
+		for (; i < n && m[i]->port == m[first]->port; i++)
+			bytes += m[i]->pkt_len;
+		tx_send(w, m[first]->port, m + first, i - first, bytes);
+	}
+}
+
+void host_take(struct worker *w)
+{
+	struct rte_mbuf *got[TAKE_MAX], *send[TAKE_MAX], *done[TAKE_MAX];
+	u32 n, n_send = 0, n_done = 0;
+
+	n = rte_ring_sc_dequeue_burst(w->host.back, (void **)got, TAKE_MAX, NULL);
+	for (u32 i = 0; i < n; i++) {
+		if (got[i]->port == HOST_FREE)
+			done[n_done++] = got[i];
+		else
+			send[n_send++] = got[i];
+	}
+	if (n_done)
+		rte_pktmbuf_free_bulk(done, n_done);
+	if (n_send) {
+		w->empty_polls = 0;
+		dwcp_count(&w->stats->from_host, n_send);
+		blanks_lend(w, n_send);
+		host_send(w, send, n_send);
+	}
+	if (dwcp_unlikely(w->host.blanks_owed))
+		blanks_repay(w);
+}
