@@ -322,6 +322,17 @@ static void ring_close(struct rte_ring *r)
 	rte_ring_free(r);
 }
 
+/* A twin may have given its port a MAC: its VLANs and the stats page have it from there. */
+static void mac_share(struct dataplane *dp, const struct port *port)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		if (dp->port[i].parent != port->parent)
+			continue;
+		memcpy(dp->port[i].mac, port->mac, sizeof(port->mac));
+		memcpy(dwcp_stats_port_at(dp->stats_page, i)->mac, port->mac, sizeof(port->mac));
+	}
+}
+
 /* Return: 0 with or without a twin; -E… when it was insisted on. */
 static int twin_add(struct host *h, u32 i)
 {
@@ -343,6 +354,7 @@ static int twin_add(struct host *h, u32 i)
 	if (epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, t->fd, &e) < 0)
 		return -errno;
 	t->port->twin = true;
+	mac_share(h->dp, t->port);
 	t->worker = h->dp->worker[i % h->dp->n_workers];
 	t->readable = true;
 	dwcp_store_relaxed(&t->stats->twin, DWCP_TWIN_DOWN);

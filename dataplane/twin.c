@@ -54,7 +54,29 @@ static void twin_sysctls(const char *ifname)
 	}
 }
 
-static int twin_up(const struct port *port, const char *ifname)
+static bool mac_is_zero(const u8 mac[6])
+{
+	static const u8 zero[6];
+
+	return memcmp(mac, zero, sizeof(zero)) == 0;
+}
+
+/* One MAC on both sides, so that the kernel answers for the port. */
+static int twin_mac(struct port *port, int sock, struct ifreq *r)
+{
+	if (mac_is_zero(port->mac)) {
+		if (ioctl(sock, SIOCGIFHWADDR, r) < 0)
+			return -errno;
+		memcpy(port->mac, r->ifr_hwaddr.sa_data, sizeof(port->mac));
+		memcpy(port->parse.mac, port->mac, sizeof(port->mac));
+		return 0;
+	}
+	r->ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(r->ifr_hwaddr.sa_data, port->mac, sizeof(port->mac));
+	return ioctl(sock, SIOCSIFHWADDR, r) < 0 ? -errno : 0;
+}
+
+static int twin_up(struct port *port, const char *ifname)
 {
 	struct ifreq r = {0};
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
@@ -62,10 +84,11 @@ static int twin_up(const struct port *port, const char *ifname)
 	if (sock < 0)
 		return -errno;
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", ifname);
-	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-	memcpy(r.ifr_hwaddr.sa_data, port->mac, sizeof(port->mac));
-	if (ioctl(sock, SIOCSIFHWADDR, &r) < 0)
-		goto fail;
+	err = twin_mac(port, sock, &r);
+	if (err) {
+		close(sock);
+		return err;
+	}
 	r.ifr_mtu = port->mtu;
 	if (ioctl(sock, SIOCSIFMTU, &r) < 0)
 		goto fail;
@@ -81,7 +104,7 @@ fail:
 	return err;
 }
 
-int twin_open(const struct port *port, const char **ret_hint)
+int twin_open(struct port *port, const char **ret_hint)
 {
 	const char *ifname = config_twin_name(port->cfg);
 	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL};

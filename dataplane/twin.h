@@ -14,9 +14,10 @@ struct port;
  * twin_open() - make the interface, set it up, carrier down.
  * Offloads are off, so that frames are whole: with their checksums and no larger than the MTU. Forwarding is off on it,
  * router advertisements are not believed, reverse-path filtering is off: packets may come in by any port.
+ * A port whose device has no MAC (ring, null) takes the one that the kernel has made up.
  * @ret_hint: what to do about an error, static.
  * Return: the descriptor, non-blocking; -EEXIST (a device of that name is there), -EPERM, -errno.
  */
-int twin_open(const struct port *port, const char **ret_hint);
+int twin_open(struct port *port, const char **ret_hint);
 /** twin_carrier_set() - Return: 0, -errno. Thread: host. */
 int twin_carrier_set(int fd, bool up);

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_host.c - packets for the router itself: what goes to the kernel and at what rate, what the kernel sends, VLANs that
+ * are ports, carriers; with real TAP interfaces in a network namespace of the test's own. Most of it steps the worker by
+ * hand with no host thread running, so that rings can be looked into; the last tests run the thread.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <rte_ring.h>
+
+#include "engine.h"
+#include "packet_build.h"
+
+static const char config[] =
+	"node: { name = \"t\"; state_dir = \"/tmp\"; run_dir = \"/tmp\"; };\n"
+	"dataplane: { workers = [0]; memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 4096; "
+	"};\n"
+	"  host: { queue = 64; stall_ms = 50; icmp_pps = 400; bgp_pps = 1000000; igp_pps = "
+	"1000000; "
+	"}; };\n"
+	"ports: ( { name = \"p0\"; device = \"ring\"; twin = \"on\"; addresses = [ "
+	"\"192.0.4.1/24\", \"2001:db8:4::1/64\" ]; rx_ring = 512; tx_ring = 512; },\n"
+	"  { name = \"p1\"; device = \"ring\"; twin = \"off\"; addresses = [ \"192.0.2.1/24\" ]; "
+	"rx_ring = 512; tx_ring = 512; },\n"
+	"  { name = \"v7\"; device = \"vlan\"; parent = \"p0\"; vlan = 7; twin = \"on\"; addresses "
+	"= [ "
+	"\"192.0.7.1/24\" ]; },\n"
+	"  { name = \"v89\"; device = \"vlan\"; parent = \"p0\"; vlan = 9; svlan = 8; twin = "
+	"\"on\"; } "
+	");\n"
+	"neighbours: ( { port = \"p1\"; address = \"192.0.2.2\"; mac = \"02:00:00:00:02:02\"; },\n"
+	"  { port = \"v7\"; address = \"192.0.7.2\"; mac = \"02:00:00:00:07:02\"; } );\n"
+	"routes: ( { prefix = \"0.0.0.0/0\"; gateway = \"192.0.2.2\"; } );\n";
+
+enum { P0, P1, V7, V89 };
+
+static struct engine engine;
+
+static struct dwcp_stats_worker *stats(void)
+{
+	return engine.dp.worker[0]->stats;
+}
+
+static struct host_end *end(void)
+{
+	return &engine.dp.worker[0]->host;
+}
+
+/* Frames that a worker has for the host thread. */
+static struct rte_mbuf *handed(enum host_queue q)
+{
+	void *m;
+
+	return rte_ring_sc_dequeue(end()->to[q], &m) ? NULL : m;
+}
+
+static void handed_free_all(void)
+{
+	struct rte_mbuf *m;
+
+	for (u32 q = 0; q < HOST_QUEUE_N; q++)
+		while ((m = handed(q)) != NULL)
+			rte_pktmbuf_free(m);
+}
+
+static void balance(void)
+{
+	const struct dwcp_stats_worker *s = stats();
+	u64 rx = s->port[P0].rx_packets + s->port[P1].rx_packets;
+	u64 tx = s->port[P0].tx_packets + s->port[P1].tx_packets;
+
+	assert_int_equal(rx + s->from_host + s->originated,
+			 tx + s->to_host + engine_drops_all(&engine) + s->queued);
+}
+
+static void arp(struct packet_build *b)
+{
+	static const u8 request[] = {0,	  1, 8, 0, 6, 4, 0, 1, 2, 0, 0,	  0, 4, 2,
+				     192, 0, 4, 2, 0, 0, 0, 0, 0, 0, 192, 0, 4, 1};
+
+	memset(b->bytes, 0xff, 6);
+	memcpy(b->bytes + 6, request + 8, 6);
+	memcpy(b->bytes + 12, "\x08\x06", 2);
+	memcpy(b->bytes + 14, request, sizeof(request));
+	b->len = 14 + sizeof(request);
+}
+
+static void udp_to(struct packet_build *b, u32 dst, u32 tags)
+{
+	build_eth(b);
+	if (tags)
+		build_tag(b, 0x8100, (u16)tags);
+	build_ip4(b);
+	build_udp(b);
+	build_payload(b, 18);
+	be32_store(b->bytes + b->l3 + 16, dst);
+	build_fix(b);
+	memcpy(b->bytes, engine.dp.port[P0].mac, 6);
+}
+
+static void one(u32 port, const u8 *bytes, u32 len)
+{
+	struct rte_mbuf *m = engine_mbuf(&engine, bytes, len, len);
+
+	engine_burst(&engine, port, &m, 1);
+}
+
+static void test_arp_to_host(void **state)
+{
+	static struct packet_build b;
+	u64 to_host = stats()->to_host, arps = engine_drops(&engine, DROP_L2_ARP);
+	struct rte_mbuf *m;
+
+	arp(&b);
+	one(P0, b.bytes, b.len);
+	assert_int_equal(stats()->to_host, to_host + 1);
+	assert_int_equal(engine_drops(&engine, DROP_L2_ARP), arps);
+	m = handed(HOST_QUEUE_CONTROL);
+	assert_non_null(m);
+	assert_int_equal(m->port, P0);
+	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *), b.bytes, b.len);
+	rte_pktmbuf_free(m);
+	/* a port without a twin drops it as ever */
+	one(P1, b.bytes, b.len);
+	assert_int_equal(engine_drops(&engine, DROP_L2_ARP), arps + 1);
+	balance();
+}
+
+static void test_local_to_host(void **state)
+{
+	static struct packet_build b;
+	u64 management = stats()->host[HOST_CLASS_MANAGEMENT].punted;
+	struct rte_mbuf *m;
+
+	udp_to(&b, 0xc0000401, 0);
+	one(P0, b.bytes, b.len);
+	m = handed(HOST_QUEUE_REST);
+	assert_non_null(m);
+	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *), b.bytes,
+			    b.len); /* TTL and MACs as they were */
+	rte_pktmbuf_free(m);
+	assert_int_equal(stats()->host[HOST_CLASS_MANAGEMENT].punted, management + 1);
+	/* for another host: not ours to see */
+	udp_to(&b, 0x08080808, 0);
+	one(P0, b.bytes, b.len);
+	assert_null(handed(HOST_QUEUE_REST));
+	m = engine_sent(&engine, P1);
+	assert_non_null(m);
+	rte_pktmbuf_free(m);
+	balance();
+}
+
+/* No route leads to a link-local address; with a default route it would die as not forwardable. */
+static void test_link_local_to_host(void **state)
+{
+	static struct packet_build b;
+	struct rte_mbuf *m;
+
+	build_eth(&b);
+	build_ip6(&b);
+	build_udp(&b);
+	build_payload(&b, 2);
+	memcpy(b.bytes + b.l3 + 24, "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+	build_fix(&b);
+	memcpy(b.bytes, engine.dp.port[P0].mac, 6);
+	one(P0, b.bytes, b.len);
+	m = handed(HOST_QUEUE_REST);
+	assert_non_null(m);
+	rte_pktmbuf_free(m);
+	balance();
+}
+
+static void test_policed(void **state)
+{
+	static struct packet_build b;
+	u64 policed = engine_drops(&engine, DROP_HOST_POLICED);
+
+	build_eth(&b);
+	build_ip4(&b);
+	build_icmp(&b, 8, 0, 0);
+	be32_store(b.bytes + b.l3 + 16, 0xc0000401);
+	build_fix(&b);
+	memcpy(b.bytes, engine.dp.port[P0].mac, 6);
+	for (u32 i = 0; i < 200; i++) {
+		one(P0, b.bytes, b.len);
+		handed_free_all();
+	}
+	/* a single sender: a quarter of 400 a second, and eight at once */
+	assert_in_range(engine_drops(&engine, DROP_HOST_POLICED) - policed, 150, 192);
+	assert_int_equal(stats()->host[HOST_CLASS_ICMP].policed,
+			 engine_drops(&engine, DROP_HOST_POLICED));
+	/* the others have their own */
+	arp(&b);
+	one(P0, b.bytes, b.len);
+	assert_int_equal(rte_ring_count(end()->to[HOST_QUEUE_CONTROL]), 1);
+	handed_free_all();
+	balance();
+}
+
+/* The kernel reads nothing: the queue of one kind fills, the other one doesn't. */
+static void test_full(void **state)
+{
+	static struct packet_build b;
+	u64 full = engine_drops(&engine, DROP_HOST_FULL);
+
+	build_eth(&b);
+	build_ip4(&b);
+	build_payload(&b, 30);
+	b.bytes[b.l3 + 9] = 89;
+	be32_store(b.bytes + b.l3 + 16, 0xc0000401);
+	build_fix(&b);
+	memcpy(b.bytes, engine.dp.port[P0].mac, 6);
+	for (u32 i = 0; i < 80; i++) {
+		be32_store(b.bytes + b.l3 + 12, 0xc0000402 + i); /* each has a share */
+		build_fix(&b);
+		one(P0, b.bytes, b.len);
+	}
+	assert_int_equal(engine_drops(&engine, DROP_HOST_FULL), full + 80 - 64);
+	udp_to(&b, 0xc0000401, 0);
+	one(P0, b.bytes, b.len);
+	assert_int_equal(rte_ring_count(end()->to[HOST_QUEUE_REST]), 1);
+	handed_free_all();
+	balance();
+}
+
+static void test_vlan(void **state)
+{
+	static struct packet_build b;
+	const struct dwcp_stats_io *v = &stats()->port[V7], *p = &stats()->port[P0];
+	u64 rx = v->rx_packets, parent = p->rx_packets, drops = engine_drops(&engine, DROP_L2_VLAN);
+	struct rte_mbuf *m;
+
+	udp_to(&b, 0x08080808, 7);
+	one(P0, b.bytes, b.len);
+	assert_int_equal(v->rx_packets, rx + 1);
+	assert_int_equal(p->rx_packets, parent + 1);
+	m = engine_sent(&engine, P1);
+	assert_non_null(m); /* forwarded, without its tag */
+	assert_int_equal(m->pkt_len, b.len - 4);
+	rte_pktmbuf_free(m);
+	udp_to(&b, 0x08080808, 6);
+	one(P0, b.bytes, b.len);
+	assert_int_equal(engine_drops(&engine, DROP_L2_VLAN), drops + 1);
+	assert_null(engine_sent(&engine, P1));
+	/* a priority and no VLAN: the port's own */
+	udp_to(&b, 0x08080808, 0xe000);
+	one(P0, b.bytes, b.len);
+	m = engine_sent(&engine, P1);
+	assert_non_null(m);
+	rte_pktmbuf_free(m);
+	/* to the router itself: its own twin */
+	udp_to(&b, 0xc0000701, 7);
+	one(P0, b.bytes, b.len);
+	m = handed(HOST_QUEUE_REST);
+	assert_non_null(m);
+	assert_int_equal(m->port, V7);
+	rte_pktmbuf_free(m);
+	balance();
+}
+
+static void test_vlan_out(void **state)
+{
+	static struct packet_build b;
+	u64 tx = stats()->port[V7].tx_packets, parent = stats()->port[P0].tx_packets;
+	struct rte_mbuf *m;
+	const u8 *f;
+
+	udp_to(&b, 0xc0000702, 0);
+	memcpy(b.bytes, engine.dp.port[P1].mac, 6);
+	one(P1, b.bytes, b.len);
+	m = engine_sent(&engine, P0);
+	assert_non_null(m);
+	f = rte_pktmbuf_mtod(m, const u8 *);
+	assert_memory_equal(f, "\2\0\0\0\7\2", 6);
+	assert_memory_equal(f + 12, "\x81\0\0\7\x08\0", 6);
+	rte_pktmbuf_free(m);
+	assert_int_equal(stats()->port[V7].tx_packets, tx + 1);
+	assert_int_equal(stats()->port[P0].tx_packets, parent + 1);
+	balance();
+}
+
+/* As the host thread does it: a lent mbuf filled, and handed back. */
+static void test_from_host(void **state)
+{
+	static struct packet_build b;
+	u64 from_host = stats()->from_host, tx = stats()->port[P0].tx_packets;
+	u32 lent = rte_ring_count(end()->blank);
+	struct rte_mbuf *m;
+	void *blank = NULL;
+
+	arp(&b);
+	assert_int_equal(rte_ring_sc_dequeue(end()->blank, &blank), 0);
+	m = blank;
+	memcpy(rte_pktmbuf_append(m, (u16)b.len), b.bytes, b.len);
+	m->port = P0;
+	assert_int_equal(rte_ring_sp_enqueue(end()->back, m), 0);
+	host_take(engine.dp.worker[0]);
+	assert_int_equal(stats()->from_host, from_host + 1);
+	assert_int_equal(stats()->port[P0].tx_packets, tx + 1);
+	assert_int_equal(rte_ring_count(end()->blank), lent);
+	m = engine_sent(&engine, P0);
+	assert_non_null(m);
+	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *), b.bytes, b.len);
+	rte_pktmbuf_free(m);
+	balance();
+}
+
+/* ---- with the thread ------------------------------------------------------------------------------------------- */
+
+static bool twin_running(const char *name)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq r = {0};
+	bool running;
+
+	assert_true(sock >= 0);
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	running = ioctl(sock, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_RUNNING);
+	close(sock);
+	return running;
+}
+
+static void twin_address(const char *name, u32 addr)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq r = {0};
+	struct sockaddr_in *sin = (struct sockaddr_in *)&r.ifr_addr;
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(addr);
+	assert_int_equal(ioctl(sock, SIOCSIFADDR, &r), 0);
+	close(sock);
+}
+
+/* The worker's loop in short, for at most @ms. @beat: it is alive. */
+static bool loop_until(bool (*done)(void), u32 ms, bool beat)
+{
+	for (u32 i = 0; i < ms * 4; i++) {
+		if (beat)
+			dwcp_count(&stats()->heartbeat, 1);
+		host_take(engine.dp.worker[0]);
+		if (done())
+			return true;
+		usleep(250);
+	}
+	return false;
+}
+
+static bool both_up(void)
+{
+	return twin_running("p0") && twin_running("v7");
+}
+
+static bool both_down(void)
+{
+	return !twin_running("p0") && !twin_running("v7");
+}
+
+static struct rte_mbuf *answer;
+
+static bool answered(void)
+{
+	struct rte_mbuf *m;
+
+	while ((m = engine_sent(&engine, P0)) != NULL) {
+		const u8 *f = rte_pktmbuf_mtod(m, const u8 *);
+
+		if (f[12] == 8 && f[13] == 6 && f[21] == 2) {
+			answer = m;
+			return true;
+		}
+		rte_pktmbuf_free(m); /* the kernel's own: router solicitations, listener reports */
+	}
+	return false;
+}
+
+/* The kernel answers an ARP request; the answer leaves by the port. */
+static void test_thread_arp(void **state)
+{
+	static struct packet_build b;
+
+	assert_int_equal(host_start(&engine.dp), 0);
+	assert_true(loop_until(both_up, 2000, true));
+	twin_address("p0", 0xc0000401);
+	arp(&b);
+	one(P0, b.bytes, b.len);
+	assert_true(loop_until(answered, 2000, true));
+	assert_memory_equal(rte_pktmbuf_mtod(answer, u8 *) + 6, engine.dp.port[P0].mac, 6);
+	rte_pktmbuf_free(answer);
+	balance();
+}
+
+/* Carriers follow the worker's heartbeat, and the port's link. */
+static void test_thread_carrier(void **state)
+{
+	assert_true(loop_until(both_up, 2000, true));
+	assert_true(loop_until(both_down, 2000, false));
+	assert_true(loop_until(both_up, 2000, true));
+	for (u32 i = 0; i < engine.dp.n_ports; i++)
+		dwcp_store_relaxed(&engine.dp.port[i].up, 0);
+	assert_true(loop_until(both_down, 2000, true));
+	for (u32 i = 0; i < engine.dp.n_ports; i++)
+		dwcp_store_relaxed(&engine.dp.port[i].up, 1);
+	assert_true(loop_until(both_up, 2000, true));
+}
+
+/* What was lent, and what the thread had, is in the pool again; the interfaces are gone. */
+static void test_close(void **state)
+{
+	struct rte_mbuf *m;
+
+	host_stop(&engine.dp);
+	assert_true(loop_until(both_down, 3000, true));
+	host_take(engine.dp.worker[0]);
+	balance();
+	host_close(&engine.dp);
+	for (u32 i = 0; i < engine.dp.n_ports; i++)
+		while ((m = engine_sent(&engine, i)) != NULL)
+			rte_pktmbuf_free(m);
+	assert_int_equal(rte_mempool_in_use_count(engine.dp.pool), 0);
+	assert_int_equal(if_nametoindex("p0"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_arp_to_host),
+		cmocka_unit_test(test_local_to_host),
+		cmocka_unit_test(test_link_local_to_host),
+		cmocka_unit_test(test_policed),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_vlan_out),
+		cmocka_unit_test(test_from_host),
+		cmocka_unit_test(test_thread_arp),
+		cmocka_unit_test(test_thread_carrier),
+		cmocka_unit_test(test_close),
+	};
+	int failed;
+
+	if (unshare(CLONE_NEWNET) < 0) {
+		printf("needs root: a network namespace of its own\n");
+		return 77;
+	}
+	engine_open(&engine, config);
+	engine_publish(&engine);
+	if (host_open(&engine.dp)) {
+		printf("needs /dev/net/tun\n");
+		return 77;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	engine_close(&engine);
+	return failed;
+}
