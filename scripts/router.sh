@@ -48,8 +48,8 @@ CONF
 router_config_ports() {
   cat <<CONF
 ports = (
-  { name = "a"; device = "$3"; args = "$1"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
-  { name = "b"; device = "$3"; args = "$2"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
+  { name = "a"; twin = "off"; device = "$3"; args = "$1"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
+  { name = "b"; twin = "off"; device = "$3"; args = "$2"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
 );
 CONF
 }

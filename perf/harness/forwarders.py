@@ -138,7 +138,7 @@ dataplane: {{ workers = [{cpus}]; control_cpu = {cpu_other()}; idle = "poll"; fi
   memory: {{ huge_pages = "on"; size_mb = 1024; mbufs = 16384; }};
   tables: {{ memory_max_mb = 512; lock = false; }}; }};
 {extra}
-ports: ( {{ name = "p0"; device = "{device}"; {args} promiscuous = {'true' if load.device == 'pcap' else 'false'};
+ports: ( {{ name = "p0"; twin = "off"; device = "{device}"; {args} promiscuous = {'true' if load.device == 'pcap' else 'false'};
   addresses = [ "10.0.2.1/24", "fd00:2::1/64" ]; }} );
 neighbours: ( {hops} );
 """, encoding="utf-8")

@@ -31,7 +31,7 @@ class MemifConfig:
 
     def _port(self, name: str, net: int) -> str:
         ring = 1 << self.ring_log2
-        return (f'  {{ name = "{name}"; device = "memif"; args = "{memif_args(self.socket(name), self.ring_log2)}"; '
+        return (f'  {{ name = "{name}"; twin = "off"; device = "memif"; args = "{memif_args(self.socket(name), self.ring_log2)}"; '
                 f'promiscuous = true; rx_ring = {ring}; tx_ring = {ring}; '
                 f'addresses = [ "10.0.{net}.1/24", "fd00:{net}::1/64" ]; }}')
 

@@ -30,7 +30,8 @@ static void port_write(const struct lab *lab, const struct memif_cfg *cfg, FILE 
 		       const char *name, const char *ip4, const char *ip6, const char *comma)
 {
 	fprintf(f,
-		"  { name = \"%s\"; promiscuous = true; rx_ring = 4096; tx_ring = 4096; device = "
+		"  { name = \"%s\"; twin = \"off\"; promiscuous = true; rx_ring = 4096; tx_ring = "
+		"4096; device = "
 		"\"%s\";\n",
 		name, cfg->capture ? "pcap" : "memif");
 	if (!cfg->capture)

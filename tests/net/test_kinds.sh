@@ -45,8 +45,8 @@ lab_up "dwcp-kinds-$$" && lab_server_gateways || die "cannot make the hosts"
 router_config_ports() {
   cat <<CONF
 ports = (
-  { name = "a"; device = "af_xdp"; args = "iface=port-a"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
-  { name = "b"; device = "af_xdp"; args = "iface=port-b"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
+  { name = "a"; twin = "off"; device = "af_xdp"; args = "iface=port-a"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
+  { name = "b"; twin = "off"; device = "af_xdp"; args = "iface=port-b"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
 );
 CONF
 }

@@ -78,8 +78,7 @@ static const struct class_row {
 	{"header length past the end",
 	 BYTES(OURS, 8, 0, 0x4f, 0, 0, 40, 0, 0, 0, 0, 64, 89, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1),
 	 HOST_CLASS_OTHER},
-	{"extension past the end", BYTES(OURS, IP6(0), 89, 9, 5, 2, 0, 0, 1, 0),
-	 HOST_CLASS_OTHER},
+	{"extension past the end", BYTES(OURS, IP6(0), 89, 9, 5, 2, 0, 0, 1, 0), HOST_CLASS_OTHER},
 	{"nothing", BYTES(OURS), HOST_CLASS_OTHER},
 };
 

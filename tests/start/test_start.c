@@ -35,7 +35,7 @@ static void config_write(const char *node, const char *dataplane, const char *po
 #define WORKER	 "workers = [0];"
 #define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 2048; };"
 #define RING	 "rx_ring = 256; tx_ring = 256; "
-#define NULLPORT "{ name = \"p0\"; device = \"null\"; " RING "}"
+#define NULLPORT "{ name = \"p0\"; twin = \"off\"; device = \"null\"; " RING "}"
 
 static void start(void)
 {
@@ -92,10 +92,11 @@ static void test_config(void **state)
 static void test_devices(void **state)
 {
 	static const char *const ports[][2] = {
-		{"{ name = \"p0\"; device = \"0000:ff:1f.7\"; }", "no_such_device"},
-		{"{ name = \"p0\"; device = \"af_packet\"; args = \"iface=nosuchif0\"; }",
+		{"{ name = \"p0\"; twin = \"off\"; device = \"0000:ff:1f.7\"; }", "no_such_device"},
+		{"{ name = \"p0\"; twin = \"off\"; device = \"af_packet\"; args = "
+		 "\"iface=nosuchif0\"; }",
 		 "port.open port=p0"},
-		{"{ name = \"p0\"; device = \"pcap\"; args = "
+		{"{ name = \"p0\"; twin = \"off\"; device = \"pcap\"; args = "
 		 "\"rx_pcap=/nonexistent.pcap,tx_pcap=/dev/null\"; }",
 		 "port.open port=p0"},
 	};
@@ -110,7 +111,7 @@ static void test_devices(void **state)
 static void test_queues(void **state)
 {
 	config_write("", "workers = [0, 0];" NO_HUGE,
-		     "{ name = \"p0\"; device = \"pcap\"; args = "
+		     "{ name = \"p0\"; twin = \"off\"; device = \"pcap\"; args = "
 		     "\"rx_iface=lo,tx_pcap=/dev/null\"; " RING "}");
 	start();
 	expect_refusal(&lab.dataplane, "port.open", "too_few_tx_queues");
@@ -230,7 +231,7 @@ static void test_full_disk(void **state)
 		return; /* main() says so and exits with 77 */
 	assert_int_equal(mount("tmpfs", lab.state_dir, "tmpfs", 0, "size=16k"), 0);
 	config_write("", WORKER NO_HUGE,
-		     "{ name = \"p0\"; device = \"null\"; " RING
+		     "{ name = \"p0\"; twin = \"off\"; device = \"null\"; " RING
 		     " addresses = [\"10.0.0.1/24\"]; }");
 	start();
 	expect_ready();
@@ -260,8 +261,8 @@ static void expect_port(const char *kind, const char *args, const char *prepare,
 	lab_write(&lab, "dwcp.conf",
 		  "node: { name = \"t\"; state_dir = \"%s/state\"; run_dir = \"%s/run\"; };\n"
 		  "dataplane: { file_prefix = \"dwcp-start-%d\"; " WORKER NO_HUGE " };\n"
-		  "ports: ( { name = \"p0\"; device = \"%s\"; args = \"%s\"; mtu = %u; " RING
-		  "} );\n",
+		  "ports: ( { name = \"p0\"; twin = \"off\"; device = \"%s\"; args = \"%s\"; mtu = "
+		  "%u; " RING "} );\n",
 		  lab.dir, lab.dir, getpid(), kind, args, mtu);
 	snprintf(command, sizeof(command), "%s exec %s --config %s", prepare,
 		 program("dwcp-dataplane"), lab.config);
