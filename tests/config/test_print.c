@@ -10,7 +10,7 @@
 #define SEED	   20261121ull
 #define N_CONFIGS  300
 #define ROOT_ENV   "DWCP_SOURCE_ROOT"
-#define N_SECTIONS 9
+#define N_SECTIONS 10
 
 static const char full[] =
 	"node: { name = \"r-1.a_b\"; state_dir = \"/a \\\"b\\\" \\\\c\"; };\n"
