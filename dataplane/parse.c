@@ -28,24 +28,57 @@ static void burst_frames(struct burst *b)
 	b->bytes = bytes;
 }
 
-/* Untagged IPv4 that can go on as it is gets columns however it was parsed: bursts have tails, CPUs may lack AVX2. */
-static bool parse_to_columns(struct burst *b, u32 i)
+/* Can it go on as it is, with nothing between Ethernet, IP and TCP or UDP? */
+dwcp_inline bool pkt_is_common(const struct pkt *p)
 {
-	const u16 must = PKT_IP4 | PKT_L4, must_not = PKT_FRAGMENT | PKT_OPTIONS | PKT_ICMP_ERROR;
-	const struct pkt *p = &b->pkt[i];
+	const u16 may = PKT_IP4 | PKT_IP6 | PKT_DONT_FRAGMENT;
+
+	return (p->flags & ~may) == PKT_L4 && p->l3_offset == ETH_HDR_BYTES &&
+	       (p->protocol == IP_PROTO_TCP || p->protocol == IP_PROTO_UDP) &&
+	       pkt_forward_check(p) == VERDICT_PASS;
+}
+
+static void columns_fill4(struct burst *b, u32 i)
+{
+	const u8 *frame = b->frame[i];
 	u8 ip[IP4_HDR_BYTES];
 
-	if ((p->flags & (must | must_not)) != must || p->l3_offset != ETH_HDR_BYTES ||
-	    (p->protocol != IP_PROTO_TCP && p->protocol != IP_PROTO_UDP) ||
-	    pkt_forward_check(p) != VERDICT_PASS)
-		return false;
-	memcpy(ip, b->frame[i] + ETH_HDR_BYTES, sizeof(ip));
+	memcpy(ip, frame + ETH_HDR_BYTES, sizeof(ip));
 	ip4_ttl_decrement(ip);
-	b->col.ttl_word[i] = checksum_load32(ip + 8);
-	b->col.dst4[i] = (u32)p->dst.lo;
-	b->col.src4[i] = (u32)p->src.lo;
-	b->col.ports[i] = checksum_load32(b->frame[i] + ETH_HDR_BYTES + IP4_HDR_BYTES);
-	return true;
+	b->col.src4[i] = (u32)b->pkt[i].src.lo;
+	b->col.ports[i] = checksum_load32(frame + ETH_HDR_BYTES + IP4_HDR_BYTES);
+	b->col.ttl_word[i] = checksum_load32(ip + PKT_TTL_WORD4_AT - ETH_HDR_BYTES);
+}
+
+static void columns_fill6(struct burst *b, u32 i)
+{
+	const u8 *frame = b->frame[i];
+
+	b->col.src6[i] = b->pkt[i].src;
+	b->col.ports[i] = checksum_load32(frame + ETH_HDR_BYTES + IP6_HDR_BYTES);
+	b->col.ttl_word[i] = checksum_load32(frame + PKT_TTL_WORD6_AT) - (1u << 24);
+}
+
+/*
+ * Columns of a packet that was parsed by itself. The destination's always: the FIB asks for all of a burst. The others
+ * when it is common, however it was parsed: bursts have tails, CPUs may lack AVX2.
+ */
+static void parse_to_columns(struct burst *b, u32 i)
+{
+	const struct pkt *p = &b->pkt[i];
+	u64 common = (u64)pkt_is_common(p) << i;
+
+	if (p->flags & PKT_IP4) {
+		b->col.dst4[i] = (u32)p->dst.lo;
+		if (common)
+			columns_fill4(b, i);
+	} else {
+		b->ip6 |= 1ull << i;
+		b->col.dst6[i] = p->dst;
+		if (common)
+			columns_fill6(b, i);
+	}
+	b->common |= common;
 }
 
 /* What is not common yet, one by one. */
@@ -71,7 +104,7 @@ static dwcp_noinline void parse_others(struct worker *w, const struct port *port
 		if (b->verdict[i] != VERDICT_PASS)
 			dead++;
 		else
-			b->common |= (u64)parse_to_columns(b, i) << i;
+			parse_to_columns(b, i);
 	}
 	b->n_dead = (u16)dead;
 }
@@ -80,14 +113,16 @@ void stage_parse(struct worker *w, struct burst *b)
 {
 	const struct port *port = &w->dp->port[b->rx_port_idx];
 	struct dwcp_stats_io *io = &w->stats->port[b->rx_port_idx];
+	struct parse_common common;
 
 	if (dwcp_unlikely(port->strips_tags))
 		vlan_restore(b);
 	burst_frames(b);
 	dwcp_count(&io->rx_packets, b->n);
 	dwcp_count(&io->rx_bytes, b->bytes);
-	b->common =
-		parse_burst4(&port->parse, (const u8 *const *)b->frame, b->seg_len, b->n, &b->col);
+	common = parse_burst(&port->parse, (const u8 *const *)b->frame, b->seg_len, b->n, &b->col);
+	b->common = common.ip4 | common.ip6;
+	b->ip6 = common.ip6;
 	if (dwcp_likely(burst_all_common(b)))
 		return;
 	parse_others(w, port, b);

@@ -131,12 +131,12 @@ void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum dro
 	rte_pktmbuf_free_bulk(mbufs, n);
 }
 
-void burst_pkt_fill(struct burst *b, u32 i)
+static void pkt_fill4(const struct burst *b, u32 i, struct pkt *ret)
 {
 	const u8 *ip = b->frame[i] + ETH_HDR_BYTES, *l4 = ip + IP4_HDR_BYTES;
 	u32 word = b->col.ttl_word[i];
 
-	b->pkt[i] = (struct pkt){
+	*ret = (struct pkt){
 		.dst.lo = b->col.dst4[i],
 		.src.lo = b->col.src4[i],
 		.flags = PKT_IP4 | PKT_L4 | (ip[6] & PKT_DONT_FRAGMENT),
@@ -152,6 +152,35 @@ void burst_pkt_fill(struct burst *b, u32 i)
 	};
 }
 
+static void pkt_fill6(const struct burst *b, u32 i, struct pkt *ret)
+{
+	const u8 *ip = b->frame[i] + ETH_HDR_BYTES, *l4 = ip + IP6_HDR_BYTES;
+	u32 word = b->col.ttl_word[i];
+
+	*ret = (struct pkt){
+		.dst = b->col.dst6[i],
+		.src = b->col.src6[i],
+		.flags = PKT_IP6 | PKT_L4 | PKT_DONT_FRAGMENT,
+		.l3_offset = ETH_HDR_BYTES,
+		.l4_offset = ETH_HDR_BYTES + IP6_HDR_BYTES,
+		.src_port = be16_load(l4),
+		.dst_port = be16_load(l4 + 2),
+		.protocol = (u8)(word >> 16),
+		.ttl = (u8)((word >> 24) + 1),
+		.dscp_ecn = (u8)(be16_load(ip) >> 4),
+		.tcp_flags = (u8)(word >> 16) == IP_PROTO_TCP ? l4[13] : 0,
+		.ip_len = IP6_HDR_BYTES + be16_load(ip + 4),
+	};
+}
+
+void burst_pkt_fill(struct burst *b, u32 i)
+{
+	if (burst_is_ip6(b, i))
+		pkt_fill6(b, i, &b->pkt[i]);
+	else
+		pkt_fill4(b, i, &b->pkt[i]);
+}
+
 /* What is known of packet @from goes to place @to. */
 dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
 {
@@ -161,14 +190,17 @@ dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
 	b->frame_len[to] = b->frame_len[from];
 	b->slot[to] = b->slot[from];
 	b->port[to] = b->port[from];
-	if (burst_is_common(b, from)) {
+	b->col.ports[to] = b->col.ports[from];
+	b->col.ttl_word[to] = b->col.ttl_word[from];
+	if (burst_is_ip6(b, from)) {
+		b->col.dst6[to] = b->col.dst6[from];
+		b->col.src6[to] = b->col.src6[from];
+	} else {
 		b->col.dst4[to] = b->col.dst4[from];
 		b->col.src4[to] = b->col.src4[from];
-		b->col.ports[to] = b->col.ports[from];
-		b->col.ttl_word[to] = b->col.ttl_word[from];
-	} else {
-		b->pkt[to] = b->pkt[from];
 	}
+	if (!burst_is_common(b, from))
+		b->pkt[to] = b->pkt[from];
 }
 
 /* The kernel may want it. Return: false = it has it. */
@@ -186,7 +218,7 @@ void burst_sweep(struct worker *w, struct burst *b)
 {
 	struct rte_mbuf *dead[BURST_MAX];
 	u32 n = 0, n_dead = 0;
-	u64 common = 0;
+	u64 common = 0, ip6 = 0;
 
 	if (dwcp_likely(b->n_dead == 0))
 		return;
@@ -200,11 +232,13 @@ void burst_sweep(struct worker *w, struct burst *b)
 		if (n != i)
 			burst_move(b, n, i);
 		common |= (u64)burst_is_common(b, i) << n;
+		ip6 |= (u64)burst_is_ip6(b, i) << n;
 		n++;
 	}
 	memset(b->verdict, 0, b->n * sizeof(*b->verdict));
 	b->n = (u16)n;
 	b->common = common;
+	b->ip6 = ip6;
 	b->n_dead = 0;
 	rte_pktmbuf_free_bulk(dead, n_dead);
 }

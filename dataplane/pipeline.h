@@ -32,6 +32,7 @@ struct burst {
 	u16 rx_port_idx;
 	bool timed; /* this burst is sampled */
 	u64 common; /* bit i: packet i is common: .col is right, .pkt is not filled */
+	u64 ip6;    /* bit i: packet i is IPv6 */
 	u64 bytes;  /* of all alive */
 	u64 start_tsc;
 	const struct generation *gen;
@@ -42,14 +43,19 @@ struct burst {
 	u32 verdict
 		[BURST_MAX]; /* VERDICT_PASS, but for what a stage has marked and not swept yet */
 	u32 slot[BURST_MAX];
-	u16 port[BURST_MAX]; /* out */
-	struct pkt_columns col;
+	u16 port[BURST_MAX];	/* out */
+	struct pkt_columns col; /* destinations: of all packets; the rest: of common ones */
 	struct pkt pkt[BURST_MAX];
 };
 
 dwcp_inline bool burst_is_common(const struct burst *b, u32 i)
 {
 	return b->common >> i & 1;
+}
+
+dwcp_inline bool burst_is_ip6(const struct burst *b, u32 i)
+{
+	return b->ip6 >> i & 1;
 }
 
 /** pipeline_run() - take the burst of w->burst (n mbufs received) through every stage. Thread: worker. */
@@ -70,10 +76,15 @@ dwcp_inline void burst_kill(struct burst *b, u32 i, u32 verdict)
 	b->n_dead++;
 }
 
-/* @n > 0. */
+/* All packets' bits. @n > 0. */
+dwcp_inline u64 burst_all(const struct burst *b)
+{
+	return ~0ull >> (BURST_MAX - b->n);
+}
+
 dwcp_inline bool burst_all_common(const struct burst *b)
 {
-	return b->common == ~0ull >> (BURST_MAX - b->n);
+	return b->common == burst_all(b);
 }
 
 /* ---- vlan.c --------------------------------------------------------------------------------------------------- */

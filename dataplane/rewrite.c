@@ -127,24 +127,30 @@ dwcp_inline bool rewrite_untagged(struct burst *b, u32 i, const struct adjacency
 	return true;
 }
 
-/* Common packets. Return: bit i set: packet i has not been rewritten. */
-static u64 rewrite_common(struct burst *b, const struct adjacency *adjacency)
+/* MACs and TTL of common packet @i. */
+dwcp_inline void rewrite_columns(struct burst *b, u32 i, const struct adjacency *a, bool ip6)
+{
+	u8 *frame = b->frame[i];
+	u32 ttl_word = b->col.ttl_word[i];
+
+	b->port[i] = a->port;
+	rewrite_macs(frame, a);
+	memcpy(frame + (ip6 ? PKT_TTL_WORD6_AT : PKT_TTL_WORD4_AT), &ttl_word, sizeof(ttl_word));
+}
+
+/* Common packets, @ip6: those of IPv6. Return: bit i set: packet i has not been rewritten. */
+dwcp_inline u64 rewrite_common(struct burst *b, const struct adjacency *adjacency, u64 ip6)
 {
 	u32 n = b->n;
 	u64 left = 0;
 
 	for (u32 i = 0; i < n; i++) {
 		const struct adjacency *a = &adjacency[b->slot[i]];
-		u8 *frame = b->frame[i];
-		u32 ttl_word = b->col.ttl_word[i];
 
-		if (dwcp_unlikely(!rewrite_fits(b, i, a))) {
+		if (dwcp_unlikely(!rewrite_fits(b, i, a)))
 			left |= 1ull << i;
-			continue;
-		}
-		b->port[i] = a->port;
-		rewrite_macs(frame, a);
-		memcpy(frame + ETH_HDR_BYTES + 8, &ttl_word, sizeof(ttl_word));
+		else
+			rewrite_columns(b, i, a, ip6 >> i & 1);
 	}
 	return left;
 }
@@ -156,17 +162,25 @@ static dwcp_noinline u64 rewrite_mixed(struct burst *b, const struct adjacency *
 	for (u32 i = 0; i < b->n; i++) {
 		const struct adjacency *a = &adjacency[b->slot[i]];
 
-		if (!burst_is_common(b, i)) {
+		if (!burst_is_common(b, i))
 			left |= (u64)!rewrite_untagged(b, i, a) << i;
-		} else if (rewrite_fits(b, i, a)) {
-			b->port[i] = a->port;
-			rewrite_macs(b->frame[i], a);
-			memcpy(b->frame[i] + ETH_HDR_BYTES + 8, &b->col.ttl_word[i], 4);
-		} else {
+		else if (rewrite_fits(b, i, a))
+			rewrite_columns(b, i, a, burst_is_ip6(b, i));
+		else
 			left |= 1ull << i;
-		}
 	}
 	return left;
+}
+
+/* The same loop twice: one whose packets are all IPv4 has nothing to choose. */
+static u64 rewrite_plain(struct burst *b)
+{
+	const struct adjacency *adjacency = b->gen->reader;
+
+	if (dwcp_unlikely(!burst_all_common(b)))
+		return rewrite_mixed(b, adjacency);
+	return dwcp_likely(b->ip6 == 0) ? rewrite_common(b, adjacency, 0)
+					: rewrite_common(b, adjacency, b->ip6);
 }
 
 static dwcp_noinline void rewrite_left(struct worker *w, struct burst *b, u64 left)
@@ -189,8 +203,7 @@ void stage_rewrite(struct worker *w, struct burst *b)
 
 	if (dwcp_unlikely(b->n == 0))
 		return;
-	left = dwcp_likely(burst_all_common(b)) ? rewrite_common(b, b->gen->reader)
-						: rewrite_mixed(b, b->gen->reader);
+	left = rewrite_plain(b);
 	if (dwcp_unlikely(left))
 		rewrite_left(w, b, left);
 }

@@ -37,68 +37,55 @@ u32 route_verdict(const struct dwcp_nexthop *nh)
 	return verdict_of_type[nh->type];
 }
 
-/* FIB slots of the packets of one family, wherever they stand in the burst. */
-static void route_lookup_mixed(struct burst *b, u16 family_flag)
+static void route_lookup4(const struct generation *g, const u32 *dst, u32 *ret_slot, u32 n)
 {
-	const struct generation *g = b->gen;
-	const struct dwcp_fib_root *root = family_flag == PKT_IP4 ? g->ip4 : g->ip6;
-	struct fib_addr key[BURST_MAX];
-	u32 key4[BURST_MAX], slot[BURST_MAX];
+	if (n && dwcp_likely(g->ip4 != NULL))
+		fib_lookup4(&g->fib, g->ip4, dst, ret_slot, n);
+	else
+		memset(ret_slot, 0, n * sizeof(*ret_slot));
+}
+
+static void route_lookup6(const struct generation *g, const struct fib_addr *dst, u32 *ret_slot,
+			  u32 n)
+{
+	if (n && dwcp_likely(g->ip6 != NULL))
+		fib_lookup6(&g->fib, g->ip6, dst, ret_slot, n);
+	else
+		memset(ret_slot, 0, n * sizeof(*ret_slot));
+}
+
+/* Both families, wherever they stand in the burst: apart, looked up, and back. No branch on what a packet is. */
+static dwcp_noinline void route_lookup_mixed(struct burst *b)
+{
+	struct fib_addr key6[BURST_MAX];
+	u32 key4[BURST_MAX], slot[2][BURST_MAX];
 	u8 at[BURST_MAX];
-	u32 n = 0;
+	u32 n4 = 0, n6 = 0;
 
-	if (b->n == 0)
-		return;
 	for (u32 i = 0; i < b->n; i++) {
-		bool common = burst_is_common(b, i);
+		bool ip6 = burst_is_ip6(b, i);
 
-		at[n] = (u8)i;
-		key[n] = b->pkt[i].dst;
-		key4[n] = common ? b->col.dst4[i] : (u32)b->pkt[i].dst.lo;
-		n += ((common ? PKT_IP4 : b->pkt[i].flags) & family_flag) != 0;
+		at[i] = (u8)(ip6 ? n6 : n4);
+		key4[n4] = b->col.dst4[i];
+		key6[n6] = b->col.dst6[i];
+		n4 += !ip6;
+		n6 += ip6;
 	}
-	if (n == 0)
-		return;
-	if (root && family_flag == PKT_IP4)
-		fib_lookup4(&g->fib, root, key4, slot, n);
-	else if (root)
-		fib_lookup6(&g->fib, root, key, slot, n);
-	for (u32 i = 0; i < n; i++)
-		b->slot[at[i]] = root ? slot[i] : 0;
+	route_lookup4(b->gen, key4, slot[0], n4);
+	route_lookup6(b->gen, key6, slot[1], n6);
+	for (u32 i = 0; i < b->n; i++)
+		b->slot[i] = slot[burst_is_ip6(b, i)][at[i]];
 }
 
-/* IPv6 alone. Return: false when it is not. */
-static bool route_lookup_ip6(struct burst *b)
-{
-	const struct generation *g = b->gen;
-	struct fib_addr key[BURST_MAX];
-	u16 all = PKT_IP6;
-
-	if (b->common || !g->ip6)
-		return false;
-	for (u32 i = 0; i < b->n; i++) {
-		all &= b->pkt[i].flags;
-		key[i] = b->pkt[i].dst;
-	}
-	if (!all)
-		return false;
-	fib_lookup6(&g->fib, g->ip6, key, b->slot, b->n);
-	return true;
-}
-
-/* Slots of all packets; the usual burst is IPv4 of the common kind alone. */
+/* Slots of all packets. */
 static void route_lookup(struct burst *b)
 {
-	const struct generation *g = b->gen;
-
-	if (dwcp_likely(burst_all_common(b)) && dwcp_likely(g->ip4 != NULL)) {
-		fib_lookup4(&g->fib, g->ip4, b->col.dst4, b->slot, b->n);
-		return;
-	}
-	if (route_lookup_ip6(b))
-		return;
-	route_lookup_mixed(b, PKT_IP4);
-	route_lookup_mixed(b, PKT_IP6);
+	if (dwcp_likely(b->ip6 == 0))
+		route_lookup4(b->gen, b->col.dst4, b->slot, b->n);
+	else if (b->ip6 == burst_all(b))
+		route_lookup6(b->gen, b->col.dst6, b->slot, b->n);
+	else
+		route_lookup_mixed(b);
 }
 
 /* Groups become one of their members, what does not forward gets its verdict. */

@@ -109,12 +109,14 @@ static void check_burst(const struct parse_cfg *cfg, const u8 *block, u32 seg_le
 	u32 lens[8] = {seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len};
 	struct pkt_columns columns;
 	struct pkt p;
-	u64 common = parse_burst4(cfg, frame, lens, 8, &columns);
+	struct parse_common found = parse_burst(cfg, frame, lens, 8, &columns);
+	u64 common = found.ip4 | found.ip6;
 
 	if (common == 0) /* no vector unit, or not common: then indeed not */
 		return;
 	CHECK(common == 0xff);
 	CHECK(burst_expect_common(cfg, block, seg_len, frame_len, &p));
+	CHECK(found.ip6 == (p.flags & PKT_IP6 ? 0xff : 0));
 	for (u32 i = 0; i < 8; i++)
 		CHECK(burst_expect_columns(&columns, i, block, &p));
 }

@@ -22,14 +22,17 @@ struct input {
 	u32 n;
 };
 
-static u32 n_common;
-static bool vectors; /* this CPU has them: the test would prove nothing without */
+static u32 n_common[2]; /* IPv4, IPv6 */
+static bool vectors;	/* this CPU has them: the test would prove nothing without */
 
 static void burst_check(const struct parse_cfg *cfg, const struct input *in)
 {
 	struct pkt_columns columns;
-	u64 common = parse_burst4(cfg, (const u8 *const *)in->frame, in->seg_len, in->n, &columns);
+	struct parse_common both =
+		parse_burst(cfg, (const u8 *const *)in->frame, in->seg_len, in->n, &columns);
+	u64 common = both.ip4 | both.ip6;
 
+	assert_true((both.ip4 & both.ip6) == 0);
 	for (u32 i = 0; i < in->n; i++) {
 		struct pkt p;
 		bool expected = burst_expect_common(cfg, in->frame[i], in->seg_len[i],
@@ -44,7 +47,8 @@ static void burst_check(const struct parse_cfg *cfg, const struct input *in)
 				 found ? "taken, but not common" : "common, but not taken");
 		if (!found)
 			continue;
-		n_common++;
+		n_common[both.ip6 >> i & 1]++;
+		assert_int_equal(both.ip6 >> i & 1, !!(p.flags & PKT_IP6));
 		assert_true(burst_expect_columns(&columns, i, in->frame[i], &p));
 	}
 	assert_true(in->n == 64 || common >> in->n == 0);
@@ -65,32 +69,8 @@ static void input_clear(struct input *in)
 		free(in->frame[--in->n]);
 }
 
-/* Each row at each of the eight places, the others a packet that is common. */
-static void test_rows(void **state)
-{
-	struct row_set *rows = rows_create();
-	static struct packet_build good;
-
-	rows_valid_build(0, &good);
-	for (u32 r = 0; r < rows->n; r++) {
-		const struct row *row = &rows->row[r];
-		struct parse_cfg cfg = rows_cfg(row);
-		struct input in = {0};
-
-		for (u32 i = 0; i < 8; i++) {
-			if (i == r % 8)
-				input_add(&in, row->bytes, row->seg_len, row->frame_len);
-			else
-				input_add(&in, good.bytes, good.len, good.len);
-		}
-		burst_check(&cfg, &in);
-		input_clear(&in);
-	}
-	rows_free(rows);
-}
-
-/* Valid rows that are common, so that mutations begin near the line. */
-static u32 common_rows(u32 *ret_row, u32 cap)
+/* Valid rows that are common and of @family, so that mutations begin near the line. */
+static u32 common_rows(u16 family, u32 *ret_row, u32 cap)
 {
 	const struct row none = {0};
 	struct parse_cfg cfg = rows_cfg(&none);
@@ -101,36 +81,79 @@ static u32 common_rows(u32 *ret_row, u32 cap)
 	for (u32 i = 0; i < rows_n_valid() && n < cap; i++) {
 		rows_valid_build(i, &b);
 		build_fix(&b);
-		if (burst_expect_common(&cfg, b.bytes, b.len, b.len, &p))
+		if (burst_expect_common(&cfg, b.bytes, b.len, b.len, &p) && p.flags & family)
 			ret_row[n++] = i;
 	}
 	assert_true(n > 0);
 	return n;
 }
 
+/* Each row at each of the eight places; the others are common: IPv4, IPv6, and both in turn. */
+static void test_rows(void **state)
+{
+	struct row_set *rows = rows_create();
+	static struct packet_build good[2];
+	u32 near[2];
+
+	common_rows(PKT_IP4, &near[0], 1);
+	common_rows(PKT_IP6, &near[1], 1);
+	for (u32 i = 0; i < 2; i++) {
+		rows_valid_build(near[i], &good[i]);
+		build_fix(&good[i]);
+	}
+	for (u32 r = 0; r < 3 * rows->n; r++) {
+		const struct row *row = &rows->row[r / 3];
+		struct parse_cfg cfg = rows_cfg(row);
+		struct input in = {0};
+
+		for (u32 i = 0; i < 8; i++) {
+			const struct packet_build *g = &good[r % 3 == 2 ? i & 1 : r % 3];
+
+			if (i == r / 3 % 8)
+				input_add(&in, row->bytes, row->seg_len, row->frame_len);
+			else
+				input_add(&in, g->bytes, g->len, g->len);
+		}
+		burst_check(&cfg, &in);
+		input_clear(&in);
+	}
+	rows_free(rows);
+}
+
+/* A packet near the line between common and not: of @family mostly, where @near has rows of each. */
+static void packet_near(struct test_random *rnd, const u32 (*near)[256], const u32 *n_near,
+			u32 family, struct packet_build *b)
+{
+	if (test_random_below(rnd, 8) == 0)
+		family ^= 1;
+	rows_valid_build(test_random_below(rnd, 8)
+				 ? near[family][test_random_below(rnd, n_near[family])]
+				 : test_random_below(rnd, rows_n_valid()),
+			 b);
+	for (u32 m = test_random_below(rnd, 3); m; m--)
+		b->bytes[test_random_below(rnd, DWCP_MIN(b->len, family ? 80u : 60u))] =
+			(u8)test_random_next(rnd);
+	if (test_random_below(rnd, 8))
+		build_fix_checksum(b);
+}
+
 static void test_mutated(void **state)
 {
 	struct test_random rnd = test_random_init("burst is packet");
 	static struct packet_build b;
-	u32 before = n_common, total = 0, near[256];
-	u32 n_near = common_rows(near, DWCP_ARRAY_LEN(near));
+	static u32 near[2][256];
+	u32 n_near[2] = {common_rows(PKT_IP4, near[0], DWCP_ARRAY_LEN(near[0])),
+			 common_rows(PKT_IP6, near[1], DWCP_ARRAY_LEN(near[1]))};
+	u32 total = 0;
 
+	memset(n_common, 0, sizeof(n_common));
 	for (u32 k = 0; k < ROUNDS; k++) {
 		struct row none = {.promiscuous = k & 1};
 		struct parse_cfg cfg = rows_cfg(&none);
 		struct input in = {0};
 
-		for (u32 n = test_random_below(&rnd, PARSE_BURST_MAX + 1); in.n < n;) {
-			rows_valid_build(test_random_below(&rnd, 8)
-						 ? near[test_random_below(&rnd, n_near)]
-						 : test_random_below(&rnd, rows_n_valid()),
-					 &b);
-			for (u32 m = test_random_below(&rnd, 3); m; m--)
-				b.bytes[test_random_below(&rnd, DWCP_MIN(b.len, 60u))] =
-					(u8)test_random_next(&rnd);
-			if (test_random_below(&rnd, 8))
-				build_fix_checksum(&b);
-			total++;
+		for (u32 n = test_random_below(&rnd, PARSE_BURST_MAX + 1); in.n < n; total++) {
+			packet_near(&rnd, near, n_near, k >> 1 & 1, &b);
 			input_add(&in, b.bytes,
 				  test_random_below(&rnd, 100) ? b.len
 							       : test_random_below(&rnd, b.len + 1),
@@ -139,8 +162,8 @@ static void test_mutated(void **state)
 		burst_check(&cfg, &in);
 		input_clear(&in);
 	}
-	print_message("%u of %u packets common\n", n_common - before, total);
-	assert_true(!vectors || n_common - before > 10000);
+	print_message("of %u packets common: %u IPv4, %u IPv6\n", total, n_common[0], n_common[1]);
+	assert_true(!vectors || (n_common[0] > 10000 && n_common[1] > 10000));
 }
 
 int main(void)

@@ -2,10 +2,10 @@
 /*
  * parse_burst.h - the common packets of a burst, eight at a time; everything else is parse_packet()'s.
  *
- * What is common here: untagged IPv4 for our MAC, no options and no fragment, TCP or UDP, whole in its first segment, and
- * nothing that a forwarder would mind (addresses, TTL). For those parse_packet() and pkt_forward_check() say
- * VERDICT_PASS, and the columns hold what they would have said; of all others nothing is said. So this has to be right
- * about what it takes, and knows no drop reasons.
+ * What is common here: untagged IPv4 without options and no fragment, or IPv6 without extension headers; for our MAC, TCP
+ * or UDP, whole in its first segment, and nothing that a forwarder would mind (addresses, TTL). For those parse_packet()
+ * and pkt_forward_check() say VERDICT_PASS, and the columns hold what they would have said; of all others nothing is
+ * said. So this has to be right about what it takes, and knows no drop reasons.
  *
  * Columns and not a struct a packet: a vector of eight addresses is one store, and the FIB reads it as it lies
  * (docs/decisions/0004-burst-metadata.md has both shapes measured).
@@ -17,24 +17,35 @@
 #define PARSE_BURST_MAX 64
 
 struct pkt_columns {
-	/* host order */
+	/* host order; of a packet those of its family */
 	u32 dst4[PARSE_BURST_MAX];
 	u32 src4[PARSE_BURST_MAX];
+	struct fib_addr dst6[PARSE_BURST_MAX];
+	struct fib_addr src6[PARSE_BURST_MAX];
 	/* as in the frame: source and destination port */
 	u32 ports[PARSE_BURST_MAX];
-	/* bytes 22 to 25 of the frame as they leave: TTL - 1, protocol, checksum */
+	/* the word of the header that forwarding changes, as it leaves: see PKT_TTL_WORD4_AT and 6 */
 	u32 ttl_word[PARSE_BURST_MAX];
 };
 
+/* Where ttl_word belongs in the frame. IPv4: TTL, protocol, checksum; IPv6: payload length, next header, hop limit. */
+#define PKT_TTL_WORD4_AT 22u
+#define PKT_TTL_WORD6_AT 18u
+
+/* Bit i of either: packet i is common, and of that family. */
+struct parse_common {
+	u64 ip4, ip6;
+};
+
 /**
- * parse_burst4() - which packets of a burst are common, and their columns.
+ * parse_burst() - which packets of a burst are common, and their columns.
  *
  * @frame:   [n] start of each Ethernet header. Borrowed.
  * @seg_len: [n] bytes readable there.
  * @n:       ≤ PARSE_BURST_MAX.
  * @ret:     entries of packets that are not common are left in any state.
  *
- * Thread: any. Pure. Return: bit i set: packet i is common. Without AVX2, 0: then parse_packet() takes all.
+ * Thread: any. Pure. Return: none without AVX2: then parse_packet() takes all.
  */
-u64 parse_burst4(const struct parse_cfg *cfg, const u8 *const *frame, const u32 *seg_len, u32 n,
-		 struct pkt_columns *ret);
+struct parse_common parse_burst(const struct parse_cfg *cfg, const u8 *const *frame,
+				const u32 *seg_len, u32 n, struct pkt_columns *ret);
