@@ -36,6 +36,20 @@ static json_t *refusal_json(const struct dataplane *dp)
 			 r->reason, "unix_ns", (json_int_t)r->unix_ns);
 }
 
+/* A port that should have a twin and can't: whatever is for the router itself dies there. */
+static void warnings_add_twins(const struct dataplane *dp, json_t *w)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		const struct dwcp_stats_port *s = dwcp_stats_port_at(dp->stats_page, i);
+
+		if (s->twin_errno)
+			json_array_append_new(
+				w, json_sprintf("port %s has no interface in the kernel (%s): what "
+						"is for the router itself is dropped there",
+						s->name, strerror((int)s->twin_errno)));
+	}
+}
+
 static json_t *warnings_json(const struct dataplane *dp)
 {
 	json_t *w = json_array();
@@ -52,6 +66,7 @@ static json_t *warnings_json(const struct dataplane *dp)
 				      json_string("tables are not on huge pages: more TLB misses "
 						  "with a full table "
 						  "(agent.chunk_kb = 2048 and free 2 MB pages)"));
+	warnings_add_twins(dp, w);
 	if (!link_connected(dp))
 		json_array_append_new(w,
 				      json_string("no agent connected: tables stay as they are"));
@@ -104,6 +119,13 @@ static void get_drops(void *arg, const struct http_request *req, struct http_res
 	struct dataplane *dp = arg;
 
 	rsp->body = stats_drops_json(dp->stats_page);
+}
+
+static void get_exceptions(void *arg, const struct http_request *req, struct http_response *rsp)
+{
+	struct dataplane *dp = arg;
+
+	rsp->body = stats_exceptions_json(dp->stats_page);
 }
 
 static void get_tables(void *arg, const struct http_request *req, struct http_response *rsp)
@@ -232,6 +254,7 @@ static const struct http_route api_routes[] = {
 	{"GET", "/v1/ports", get_ports, false},
 	{"GET", "/v1/stats", get_stats, false},
 	{"GET", "/v1/drops", get_drops, false},
+	{"GET", "/v1/exceptions", get_exceptions, false},
 	{"GET", "/v1/tables", get_tables, false},
 	{"GET", "/v1/tables/history", get_history, false},
 	{"GET", "/v1/routes/lookup", get_lookup, false},

@@ -289,6 +289,7 @@ static void policers_set(const struct dataplane *dp, struct worker *w)
 
 		if (pps && !mine)
 			mine = 1;
+		w->stats->host[c].limit_pps = mine;
 		w->host.cfg[c] = policer_cfg_of(mine, burst, w->tsc_hz);
 		w->host.share_cfg[c] =
 			policer_cfg_of(mine ? DWCP_MAX(mine / HOST_SHARE_PART, (u64)1) : 0,
@@ -343,6 +344,8 @@ static int twin_add(struct host *h, u32 i)
 
 	if (t->port->cfg->twin == CONFIG_TWIN_OFF)
 		return 0;
+	snprintf(t->stats->twin_name, sizeof(t->stats->twin_name), "%s",
+		 config_twin_name(t->port->cfg));
 	t->fd = twin_open(t->port, &hint);
 	if (t->fd < 0) {
 		log_event("twin.open port=%s twin=%s error='%s' hint='%s' next=%s",

@@ -8,6 +8,7 @@ const struct http_route api_routes[] = {
 	{"GET", "/v1/ports", ports_get, false},
 	{"GET", "/v1/stats", stats_get, false},
 	{"GET", "/v1/drops", drops_get, false},
+	{"GET", "/v1/exceptions", exceptions_get, false},
 	{"GET", "/v1/tables", tables_get, false},
 	{"GET", "/v1/tables/history", history_get, false},
 	{"GET", "/v1/routes", routes_get, false},

@@ -18,6 +18,7 @@ void status_get(void *arg, const struct http_request *req, struct http_response 
 void ports_get(void *arg, const struct http_request *req, struct http_response *rsp);
 void stats_get(void *arg, const struct http_request *req, struct http_response *rsp);
 void drops_get(void *arg, const struct http_request *req, struct http_response *rsp);
+void exceptions_get(void *arg, const struct http_request *req, struct http_response *rsp);
 /* tables.c */
 void tables_get(void *arg, const struct http_request *req, struct http_response *rsp);
 void history_get(void *arg, const struct http_request *req, struct http_response *rsp);

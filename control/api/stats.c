@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stats.c - ports, stats and drops: straight from the dataplane's page, as the dataplane's own socket answers them. */
+/* stats.c - ports, stats, drops and exceptions: straight from the dataplane's page, as the dataplane's own socket answers them. */
 #include <dwcp/abi/stats.h>
 
 #include "api.h"
@@ -32,4 +32,13 @@ void drops_get(void *arg, const struct http_request *req, struct http_response *
 	(void)req;
 	if (page)
 		rsp->body = stats_drops_json(page);
+}
+
+void exceptions_get(void *arg, const struct http_request *req, struct http_response *rsp)
+{
+	const void *page = page_get(arg, rsp);
+
+	(void)req;
+	if (page)
+		rsp->body = stats_exceptions_json(page);
 }

@@ -124,6 +124,7 @@ int tables_build_run(struct cli *cli);
 int tables_check_run(struct cli *cli);
 int stats_run(struct cli *cli);
 int drops_run(struct cli *cli);
+int exceptions_run(struct cli *cli);
 int config_check_run(struct cli *cli);
 int config_show_run(struct cli *cli);
 int config_reload_run(struct cli *cli);

@@ -16,6 +16,8 @@ static const struct render_column columns[] = {
 	{.key = "tx_bytes", .header = "TX BYTES", .kind = RENDER_COUNT, .rank = 4},
 	{.key = "hw.rx_missed", .header = "MISSED", .kind = RENDER_COUNT, .rank = 1},
 	{.key = "link_changes", .header = "LINK CHANGES", .kind = RENDER_COUNT, .rank = 5},
+	{.key = "parent", .header = "PARENT", .optional = true, .rank = 3},
+	{.key = "twin.state", .header = "TWIN", .optional = true, .rank = 3},
 	{.key = "mac", .header = "MAC", .rank = 6},
 	{.key = "device", .header = "DEVICE", .rank = 7},
 };

@@ -101,6 +101,34 @@ static void ports_print(const struct cli *cli, const json_t *doc)
 			    (long long)render_integer(doc, "ports.up", 0));
 }
 
+static void twins_print(const struct cli *cli, const json_t *doc)
+{
+	const json_t *down = render_member(doc, "twins.down"),
+		     *none = render_member(doc, "twins.none");
+	s64 up = render_integer(doc, "twins.up", 0);
+	char text[512];
+	json_t *row;
+	size_t i;
+
+	if (!up && !json_array_size(down) && !json_array_size(none))
+		return; /* an older dataplane */
+	snprintf(text, sizeof(text), "%lld up", (long long)up);
+	json_array_foreach ((json_t *)down, i, row) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s%s", i ? ", " : ", DOWN: ",
+			 json_string_value(row) ? json_string_value(row) : "?");
+	}
+	json_array_foreach ((json_t *)none, i, row) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s%s (%s)",
+			 i ? ", " : "; none: ", render_string(row, "port", "?"),
+			 render_string(row, "reason", "?"));
+	}
+	render_fact(cli, "twins", json_array_size(down) ? STYLE_BAD : STYLE_NONE, "%s", text);
+}
+
 static void traffic_print(const struct cli *cli, const json_t *doc)
 {
 	char rx[FORMAT_MAX], tx[FORMAT_MAX], drop[FORMAT_MAX];
@@ -111,6 +139,20 @@ static void traffic_print(const struct cli *cli, const json_t *doc)
 		    format_count(render_integer(doc, "rates.rx_pps", 0), rx, sizeof(rx)),
 		    format_count(render_integer(doc, "rates.tx_pps", 0), tx, sizeof(tx)),
 		    format_count(render_integer(doc, "rates.drop_pps", 0), drop, sizeof(drop)));
+}
+
+static void exceptions_print(const struct cli *cli, const json_t *doc)
+{
+	char to[FORMAT_MAX], from[FORMAT_MAX], policed[FORMAT_MAX];
+
+	if (!json_is_object(json_object_get(doc, "exceptions")))
+		return;
+	render_fact(cli, "exceptions/s", STYLE_NONE, "to the host %s, from it %s, policed %s",
+		    format_count(render_integer(doc, "exceptions.to_host_pps", 0), to, sizeof(to)),
+		    format_count(render_integer(doc, "exceptions.from_host_pps", 0), from,
+				 sizeof(from)),
+		    format_count(render_integer(doc, "exceptions.policed_pps", 0), policed,
+				 sizeof(policed)));
 }
 
 static void drops_print(const struct cli *cli, const json_t *doc)
@@ -176,7 +218,9 @@ int status_run(struct cli *cli)
 		program_print(cli, "dataplane", json_object_get(doc, "dataplane"));
 		generation_print(cli, doc);
 		ports_print(cli, doc);
+		twins_print(cli, doc);
 		traffic_print(cli, doc);
+		exceptions_print(cli, doc);
 		drops_print(cli, doc);
 		accounting_print(cli, doc);
 		refusal_print(cli, doc);

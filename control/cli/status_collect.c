@@ -21,7 +21,7 @@
 
 struct sample {
 	json_t *ports, *drops, *status; /* NULL = no answer */
-	u64 ports_ns, drops_ns;
+	u64 ports_ns, drops_ns, status_ns;
 };
 
 struct status {
@@ -54,7 +54,7 @@ static json_t *status_ask(struct status *s, enum client_peer peer, const char *p
 static void programs_ask(struct status *s)
 {
 	s->source = CLIENT_AGENT;
-	s->agent = status_ask(s, CLIENT_AGENT, "/v1/status", NULL);
+	s->agent = status_ask(s, CLIENT_AGENT, "/v1/status", &s->before.status_ns);
 	if (s->cli->socket_path) {
 		if (strcmp(render_string(s->agent, "program", ""), "dwcp-dataplane") != 0)
 			return;
@@ -62,7 +62,7 @@ static void programs_ask(struct status *s)
 		s->agent = NULL;
 		return;
 	}
-	s->dataplane = status_ask(s, CLIENT_DATAPLANE, "/v1/status", NULL);
+	s->dataplane = status_ask(s, CLIENT_DATAPLANE, "/v1/status", &s->before.status_ns);
 	if (s->dataplane)
 		s->source = CLIENT_DATAPLANE;
 }
@@ -128,9 +128,22 @@ static s64 rows_sum(const json_t *rows, const char *key)
 	return (s64)sum;
 }
 
+/* VLANs are contained in the port whose device they share. */
+static s64 ports_sum(const json_t *ports, const char *key)
+{
+	u64 sum = 0;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach ((json_t *)ports, i, row)
+		if (!json_is_string(json_object_get(row, "parent")))
+			sum += (u64)render_integer(row, key, 0);
+	return (s64)sum;
+}
+
 static s64 ports_rate(const struct status *s, const char *key)
 {
-	return rate_per_s(rows_sum(s->before.ports, key), rows_sum(s->after.ports, key),
+	return rate_per_s(ports_sum(s->before.ports, key), ports_sum(s->after.ports, key),
 			  s->after.ports_ns - s->before.ports_ns);
 }
 
@@ -174,6 +187,69 @@ static void ports_fill(struct status *s)
 		problem_add(s, "port %s is down", name);
 	}
 	json_object_set_new(s->doc, "ports", json_pack("{s:i, s:o}", "up", n_up, "down", down));
+}
+
+/* The ports' interfaces in the kernel. Why one that was wanted is not there, the dataplane's warnings say. */
+static void twins_fill(struct status *s)
+{
+	json_t *down = json_array(), *none = json_array(), *row;
+	size_t i;
+	int n_up = 0;
+
+	json_array_foreach (s->after.ports, i, row) {
+		const char *name = render_string(row, "name", "?");
+		const char *state = render_string(row, "twin.state", "");
+
+		n_up += strcmp(state, "up") == 0;
+		if (strcmp(state, "none") == 0)
+			json_array_append_new(none,
+					      json_pack("{s:s, s:s}", "port", name, "reason",
+							render_string(row, "twin.reason", "?")));
+		if (strcmp(state, "down") != 0)
+			continue;
+		json_array_append_new(down, json_string(name));
+		/* a port that is down is a problem of its own */
+		if (json_is_true(json_object_get(row, "up")))
+			problem_add(s, "the twin of port %s is down: a worker stands still", name);
+	}
+	json_object_set_new(s->doc, "twins",
+			    json_pack("{s:i, s:o, s:o}", "up", n_up, "down", down, "none", none));
+}
+
+static s64 accounting_rate(const struct status *s, const char *key)
+{
+	return rate_per_s(render_integer(s->before.status, key, 0),
+			  render_integer(s->after.status, key, 0),
+			  s->after.status_ns - s->before.status_ns);
+}
+
+static s64 reason_rate(const json_t *drops, const char *reason)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach ((json_t *)drops, i, row)
+		if (strcmp(render_string(row, "reason", ""), reason) == 0)
+			return render_integer(row, "packets_per_s", 0);
+	return 0;
+}
+
+/* What goes to the kernel and comes from it. After drops_fill(), which knows the rates. */
+static void exceptions_fill(struct status *s)
+{
+	if (!s->before.status || !s->after.status || !s->after.drops) {
+		json_object_set_new(s->doc, "exceptions", json_null());
+		return;
+	}
+	json_object_set_new(s->doc, "exceptions",
+			    json_pack("{s:I, s:I, s:I, s:I}", "to_host_pps",
+				      (json_int_t)accounting_rate(s, "accounting.to_host"),
+				      "from_host_pps",
+				      (json_int_t)accounting_rate(s, "accounting.from_host"),
+				      "policed_pps",
+				      (json_int_t)reason_rate(s->after.drops, "host_policed"),
+				      "full_pps",
+				      (json_int_t)reason_rate(s->after.drops, "host_full")));
 }
 
 static void drops_fill(struct status *s)
@@ -336,8 +412,10 @@ static int status_build(struct status *s)
 	programs_fill(s);
 	generation_fill(s);
 	ports_fill(s);
+	twins_fill(s);
 	rates_fill(s);
 	drops_fill(s);
+	exceptions_fill(s);
 	accounting_fill(s);
 	refusal_fill(s);
 	agent_judge(s);
@@ -359,7 +437,8 @@ int status_collect(struct cli *cli, json_t **ret_doc)
 		sample_take(&s, &s.before);
 		watch_sleep_ms(SAMPLE_MS);
 		sample_take(&s, &s.after);
-		s.after.status = s.dataplane ? status_ask(&s, s.source, "/v1/status", NULL) : NULL;
+		if (s.dataplane)
+			s.after.status = status_ask(&s, s.source, "/v1/status", &s.after.status_ns);
 		rc = status_build(&s);
 	}
 	if (rc == CLI_OK)

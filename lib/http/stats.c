@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "stats_private.h"
+
 #define STATS_MAX_WORKERS 1024
 
 static const char *const drop_names[] = {
@@ -29,17 +31,6 @@ static const char *const stage_names[] = {
 	DWCP_STAGES(X)
 #undef X
 };
-
-/* The accessors of abi/stats.h take a writable base, for the dataplane. Nothing is written here. */
-static const struct dwcp_stats_worker *worker_at(const void *page, u32 i)
-{
-	return dwcp_stats_worker_at((void *)(uintptr_t)page, i);
-}
-
-static const struct dwcp_stats_port *port_at(const void *page, u32 i)
-{
-	return dwcp_stats_port_at((void *)(uintptr_t)page, i);
-}
 
 static json_t *count_json(u64 v)
 {
@@ -81,8 +72,7 @@ const char *stats_page_check(const void *page, size_t bytes)
 
 /* ---- ports ------------------------------------------------------------------------------------------------ */
 
-/* A name of the page, cut at its field and made printable: it must not be able to break the JSON. */
-static const char *text_get(const char *field, size_t size, char *buf)
+const char *stats_text(const char *field, size_t size, char *buf)
 {
 	size_t i;
 
@@ -122,6 +112,18 @@ static json_t *hw_json(const struct dwcp_stats_port *p)
 			 HW(p, tx_packets), HW(p, tx_bytes), HW(p, tx_errors));
 }
 
+/* Of a VLAN: the port whose device it shares, and whose counters contain its own. */
+static json_t *parent_json(const void *page, u32 i)
+{
+	const struct dwcp_stats_hdr *h = page;
+	u32 parent = dwcp_load_relaxed(&port_at(page, i)->parent);
+	char name[sizeof(port_at(page, i)->name)];
+
+	if (!parent || parent > h->n_ports)
+		return json_null();
+	return json_string(stats_text(port_at(page, parent - 1)->name, sizeof(name), name));
+}
+
 static json_t *port_json(const void *page, u32 i)
 {
 	const struct dwcp_stats_port *p = port_at(page, i);
@@ -130,18 +132,18 @@ static json_t *port_json(const void *page, u32 i)
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
 		 p->mac[3], p->mac[4], p->mac[5]);
-	return json_pack("{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}",
-			 "name", text_get(p->name, sizeof(name), name), "device",
-			 text_get(p->device, sizeof(device), device), "up",
-			 dwcp_load_relaxed(&p->up) != 0, "speed_mbps",
-			 (json_int_t)dwcp_load_relaxed(&p->speed_mbps), "mtu",
-			 (int)dwcp_load_relaxed(&p->mtu), "mac", mac, "rx_queues",
-			 (int)dwcp_load_relaxed(&p->n_rx_queues), "tx_queues",
-			 (int)dwcp_load_relaxed(&p->n_tx_queues), "link_changes",
-			 (json_int_t)dwcp_load_relaxed(&p->link_changes), "rx_packets",
-			 (json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes,
-			 "tx_packets", (json_int_t)io.tx_packets, "tx_bytes",
-			 (json_int_t)io.tx_bytes, "hw", hw_json(p));
+	return json_pack(
+		"{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+		"name", stats_text(p->name, sizeof(name), name), "device",
+		stats_text(p->device, sizeof(device), device), "up", dwcp_load_relaxed(&p->up) != 0,
+		"speed_mbps", (json_int_t)dwcp_load_relaxed(&p->speed_mbps), "mtu",
+		(int)dwcp_load_relaxed(&p->mtu), "mac", mac, "rx_queues",
+		(int)dwcp_load_relaxed(&p->n_rx_queues), "tx_queues",
+		(int)dwcp_load_relaxed(&p->n_tx_queues), "link_changes",
+		(json_int_t)dwcp_load_relaxed(&p->link_changes), "rx_packets",
+		(json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes, "tx_packets",
+		(json_int_t)io.tx_packets, "tx_bytes", (json_int_t)io.tx_bytes, "hw", hw_json(p),
+		"parent", parent_json(page, i), "twin", stats_twin_json(page, i));
 }
 
 json_t *stats_ports_json(const void *page)

@@ -809,6 +809,7 @@ static void nouns_are_answered(void **state)
 	json_decref(o);
 	json_decref(get(f, "/v1/stats"));
 	json_decref(get(f, "/v1/drops"));
+	json_decref(get(f, "/v1/exceptions"));
 	json_decref(get(f, "/v1/config"));
 	/* all routes, page by page */
 	for (;;) {

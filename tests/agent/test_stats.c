@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_stats.c - the stats page as JSON: sums, quantiles, names, and pages that must not be believed. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <cmocka.h>
 
 #include <dwcp/abi/stats.h>
+#include <dwcp/util/host_class.h>
 #include <dwcp/util/http.h>
 
 #define N_WORKERS 3
@@ -239,6 +241,123 @@ static void accounting_balances(void **state)
 	free(h);
 }
 
+static json_t *class_find(json_t *o, const char *name)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (json_object_get(o, "classes"), i, row)
+		if (strcmp(json_string_value(json_object_get(row, "class")), name) == 0)
+			return row;
+	fail_msg("no class %s", name);
+	return NULL;
+}
+
+static void exceptions_are_sums_by_class(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	json_t *o, *row;
+
+	(void)state;
+	for (u32 i = 0; i < N_WORKERS; i++) {
+		struct dwcp_stats_worker *w = dwcp_stats_worker_at(h, i);
+
+		w->host[HOST_CLASS_BFD] = (struct dwcp_stats_host){.punted = 100,
+								   .policed = 10 + i,
+								   .full = 1,
+								   .limit_pps = 5000};
+		w->to_host = 86;
+		w->from_host = 7;
+	}
+	o = stats_exceptions_json(h);
+	assert_int_equal(json_array_size(json_object_get(o, "classes")), HOST_CLASS_N);
+	row = class_find(o, "bfd");
+	assert_int_equal(int_of(row, "packets"), 300);
+	assert_int_equal(int_of(row, "policed"), 33);
+	assert_int_equal(int_of(row, "full"), 3);
+	assert_int_equal(int_of(row, "to_host"), 264);
+	assert_int_equal(int_of(row, "limit_pps"), 15000);
+	assert_string_equal(json_string_value(json_object_get(row, "queue")), "control");
+	assert_int_equal(int_of(class_find(o, "icmp"), "packets"), 0);
+	assert_int_equal(int_of(o, "to_host"), 258);
+	assert_int_equal(int_of(o, "from_host"), 21);
+	json_decref(o);
+	free(h);
+}
+
+static const char *twin_word(const json_t *port, const char *key)
+{
+	return json_string_value(json_object_get(json_object_get(port, "twin"), key));
+}
+
+static void twins_say_why_there_is_none(void **state)
+{
+	static const struct {
+		u32 error;
+		const char *reason;
+	} rows[] = {{0, "off"},
+		    {EPERM, "not_permitted"},
+		    {EEXIST, "name_taken"},
+		    {ENOENT, "no_tun_driver"},
+		    {ENOMEM, "Cannot allocate memory"},
+		    {99999, "unknown_error"}};
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_port *p = dwcp_stats_port_at(h, 1);
+	json_t *o, *list;
+
+	(void)state;
+	memset(p->twin_name, 'x', sizeof(p->twin_name)); /* no end */
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(rows); i++) {
+		p->twin_errno = rows[i].error;
+		list = stats_ports_json(h);
+		o = json_array_get(list, 1);
+		assert_string_equal(twin_word(o, "state"), "none");
+		assert_string_equal(twin_word(o, "reason"), rows[i].reason);
+		assert_int_equal(strlen(twin_word(o, "name")), sizeof(p->twin_name) - 1);
+		json_decref(list);
+	}
+	p->twin = DWCP_TWIN_DOWN;
+	list = stats_ports_json(h);
+	assert_string_equal(twin_word(json_array_get(list, 1), "state"), "down");
+	assert_null(twin_word(json_array_get(list, 1), "reason"));
+	json_decref(list);
+	p->twin = 77; /* of a later version */
+	p->twin_received = 5;
+	o = stats_exceptions_json(h);
+	list = json_object_get(o, "twins");
+	assert_string_equal(twin_word(json_array_get(list, 1), "state"), "unknown");
+	assert_int_equal(int_of(json_array_get(list, 1), "received"), 5);
+	json_decref(o);
+	free(h);
+}
+
+/* A VLAN's packets are in its parent's counters already, and a page may claim any parent. */
+static void vlans_are_counted_once(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_port *p = dwcp_stats_port_at(h, 1);
+	json_t *o;
+
+	(void)state;
+	memcpy(dwcp_stats_port_at(h, 0)->name, "trunk", 6);
+	dwcp_stats_worker_at(h, 0)->port[0].rx_packets = 10;
+	dwcp_stats_worker_at(h, 0)->port[1].rx_packets = 4;
+	p->parent = 1;
+	o = stats_accounting_json(h);
+	assert_int_equal(int_of(o, "rx"), 10);
+	json_decref(o);
+	o = stats_ports_json(h);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(o, 1), "parent")),
+			    "trunk");
+	assert_true(json_is_null(json_object_get(json_array_get(o, 0), "parent")));
+	json_decref(o);
+	p->parent = N_PORTS + 1;
+	o = stats_ports_json(h);
+	assert_true(json_is_null(json_object_get(json_array_get(o, 1), "parent")));
+	json_decref(o);
+	free(h);
+}
+
 static void tables_tell_generation_and_store(void **state)
 {
 	struct dwcp_stats_hdr *h = page_new();
@@ -270,6 +389,9 @@ int main(void)
 		cmocka_unit_test(quantiles_bound_the_samples),
 		cmocka_unit_test(stages_cost_cycles_a_packet),
 		cmocka_unit_test(accounting_balances),
+		cmocka_unit_test(exceptions_are_sums_by_class),
+		cmocka_unit_test(twins_say_why_there_is_none),
+		cmocka_unit_test(vlans_are_counted_once),
 		cmocka_unit_test(tables_tell_generation_and_store),
 	};
 

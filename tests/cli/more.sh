@@ -114,6 +114,17 @@ test_drops_rate() {
 	peers_stop
 }
 
+# Without --watch, too: a million policed in about a quarter of a second.
+test_exceptions_rate() {
+	peer_start agent "$src/fixtures/changing" "$src/fixtures/agent"
+	expect 0 exceptions --json
+	for key in packets_per_s policed_per_s; do
+		rate=$(tr -d ' \n' <"$run/out" | sed -n "s/.*\"class\":\"bgp_open\"[^}]*\"$key\":\([0-9]*\).*/\1/p")
+		between "${rate:-0}" 100000 4000000 || fail "exceptions: $key is ${rate:-missing}"
+	done
+	peers_stop
+}
+
 test_status_rates() {
 	peer_start agent "$src/fixtures/agent"
 	peer_start dataplane "$src/fixtures/changing" "$src/fixtures/dataplane"
@@ -242,6 +253,7 @@ test_build_and_check
 test_build_is_atomic
 test_check_refuses_damage
 test_drops_rate
+test_exceptions_rate
 test_status_rates
 test_agent_hangs
 test_no_permission

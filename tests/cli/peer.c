@@ -166,8 +166,9 @@ static const struct http_route routes[] = {
 	ROUTE("GET", "/v1/routes/count"),   ROUTE("PUT", "/v1/routes"),
 	ROUTE("DELETE", "/v1/routes"),	    ROUTE("GET", "/v1/tables"),
 	ROUTE("GET", "/v1/tables/history"), ROUTE("GET", "/v1/stats"),
-	ROUTE("GET", "/v1/drops"),	    ROUTE("GET", "/v1/config"),
-	ROUTE("GET", "/v1/events"),	    ROUTE("POST", "/v1/config/reload"),
+	ROUTE("GET", "/v1/drops"),	    ROUTE("GET", "/v1/exceptions"),
+	ROUTE("GET", "/v1/config"),	    ROUTE("GET", "/v1/events"),
+	ROUTE("POST", "/v1/config/reload"),
 };
 
 /* ---- the three ways of listening; each tells @ready when it does ------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <dwcp/util/forward.h>
+#include <dwcp/util/host_class.h>
 #include <dwcp/util/parse_inline.h>
 #include <dwcp/util/rewrite.h>
 
@@ -121,6 +122,16 @@ static void check_burst(const struct parse_cfg *cfg, const u8 *block, u32 seg_le
 		CHECK(burst_expect_columns(&columns, i, block, &p));
 }
 
+/* Some class for any bytes, and the same for the same; the block ends where the frame does. */
+static void check_host_class(const u8 *block, u32 seg_len)
+{
+	u64 source, again;
+	enum host_class c = host_class_of(block, seg_len, &source);
+
+	CHECK((u32)c < HOST_CLASS_N);
+	CHECK(host_class_of(block, seg_len, &again) == c && again == source);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct parse_cfg cfg = {.mac = FUZZ_OUR_MAC};
@@ -152,6 +163,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			check_rewrite(data[1], block, seg_len, frame_len, &fast);
 	}
 	check_burst(&cfg, block, seg_len, frame_len);
+	check_host_class(block, seg_len);
 	free(block);
 	return 0;
 }

@@ -99,7 +99,7 @@ struct dwcp_stats_host {
 	u64 punted;  /* wanted by the kernel: policed + full + handed over */
 	u64 policed; /* over the rate of the class, or of the source's share of it */
 	u64 full;    /* the queue to the host thread was */
-	u64 reserved;
+	u64 limit_pps; /* this worker's share of what is configured; written by: control thread, before workers run */
 };
 
 /* Per worker and port: who received and sent what. */
@@ -157,7 +157,7 @@ struct dwcp_stats_port {
 	u64 twin_changes;
 	u64 twin_delivered, twin_failed; /* frames that the kernel took, and did not take */
 	u64 twin_received;		 /* frames that it sent */
-	u8 pad[256 - 240];
+	char twin_name[16];		 /* the kernel's interface; written by: control thread */
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 _Static_assert(sizeof(struct dwcp_stats_hdr) == 2 * DWCP_SHARED_LINE, "abi");
