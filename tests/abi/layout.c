@@ -18,6 +18,7 @@
 #include <dwcp/abi/ring.h>
 #include <dwcp/abi/stats.h>
 #include <dwcp/abi/tables.h>
+#include <dwcp/abi/xdp.h>
 
 #define S(type) fprintf(out, "struct %s: %zu bytes\n", #type, sizeof(struct type));
 #define F(type, f)                                                                                 \
@@ -285,6 +286,10 @@ static void stats_layout(FILE *out)
 	F(dwcp_stats_port, parent) F(dwcp_stats_port, reserved2) F(dwcp_stats_port, twin) F(dwcp_stats_port, twin_errno)
 	F(dwcp_stats_port, twin_changes) F(dwcp_stats_port, twin_delivered) F(dwcp_stats_port, twin_failed)
 	F(dwcp_stats_port, twin_received) F(dwcp_stats_port, twin_name)
+	F(dwcp_stats_port, xdp) F(dwcp_stats_port, pad2)
+	S(dwcp_stats_xdp)
+	F(dwcp_stats_xdp, n_counters) F(dwcp_stats_xdp, program_id) F(dwcp_stats_xdp, native)
+	F(dwcp_stats_xdp, reserved0) F(dwcp_stats_xdp, lost) F(dwcp_stats_xdp, packets)
 }
 
 static void ring_layout(FILE *out)
@@ -363,6 +368,26 @@ static void link_layout(FILE *out)
 	F(dwcp_link_refused, hdr) F(dwcp_link_refused, generation) F(dwcp_link_refused, current)
 	F(dwcp_link_refused, reason)
 }
+
+static void xdp_layout(FILE *out)
+{
+	N(DWCP_XDP_MAGIC)
+	N(DWCP_XDP_VERSION)
+	N(DWCP_XDP_MAX_QUEUES)
+	N(DWCP_XDP_COUNTERS_MAX)
+	N(DWCP_XDP_N_KINDS)
+	N(DWCP_XDP_N_KEYS)
+	N(dwcp_xdp_key(3, 7)) N(dwcp_xdp_key(1000, 7))
+	fprintf(out, "xdp names %s %s %s\n", DWCP_XDP_PROGRAM, DWCP_XDP_MAP_SOCKETS, DWCP_XDP_MAP_COUNTERS);
+#define X(name, text) fprintf(out, "xdp counter " #name " = %d\n", DWCP_XDP_##name);
+	DWCP_XDP_KINDS(X)
+	DWCP_XDP_DROPS(X)
+#undef X
+	S(dwcp_xdp_counters)
+	F(dwcp_xdp_counters, packets)
+	S(dwcp_xdp_knobs)
+	F(dwcp_xdp_knobs, magic) F(dwcp_xdp_knobs, version) F(dwcp_xdp_knobs, drop_malformed)
+}
 /* clang-format on */
 
 static void layout_print(FILE *out)
@@ -377,6 +402,7 @@ static void layout_print(FILE *out)
 	stats_layout(out);
 	ring_layout(out);
 	link_layout(out);
+	xdp_layout(out);
 }
 
 /* Lines side by side. Return: how many differ. */

@@ -12,10 +12,11 @@
 #pragma once
 
 #include <dwcp/base.h>
+#include <dwcp/abi/xdp.h>
 #include <dwcp/drop_reasons.h>
 
 #define DWCP_STATS_MAGIC     0x5441545350435744ull /* "DWCPSTAT" */
-#define DWCP_STATS_VERSION   2
+#define DWCP_STATS_VERSION   3
 
 #define DWCP_STATS_MAX_PORTS 64
 /* Half of what 4,096 slots hold at 400,000 packets a second: from here on an absence may lose packets. */
@@ -136,6 +137,16 @@ struct dwcp_stats_worker {
 /* Of a port's twin. */
 enum dwcp_twin { DWCP_TWIN_NONE = 0, DWCP_TWIN_DOWN = 1, DWCP_TWIN_UP = 2 };
 
+/* What the XDP program of an AF_XDP port has counted, and what was lost between it and the sockets. */
+struct dwcp_stats_xdp {
+	u32 n_counters; /* 0 = not an AF_XDP port, or its program counts nothing that we know */
+	u32 program_id;
+	u32 native; /* 1 = in the driver, 0 = generic: behind it, slower */
+	u32 reserved0;
+	u64 lost;			    /* redirected, never received; a second late */
+	u64 packets[DWCP_XDP_COUNTERS_MAX]; /* by enum dwcp_xdp_counter */
+};
+
 struct dwcp_stats_port {
 	/* written by: control thread, once a second; read by: all */
 	char name[32];
@@ -158,13 +169,15 @@ struct dwcp_stats_port {
 	u64 twin_delivered, twin_failed; /* frames that the kernel took, and did not take */
 	u64 twin_received;		 /* frames that it sent */
 	char twin_name[16];		 /* the kernel's interface; written by: control thread */
+	struct dwcp_stats_xdp xdp; /* written by: control thread */
+	u8 pad2[128 - 24];
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 _Static_assert(sizeof(struct dwcp_stats_hdr) == 2 * DWCP_SHARED_LINE, "abi");
 _Static_assert(offsetof(struct dwcp_stats_hdr, generation) == DWCP_SHARED_LINE, "abi");
 _Static_assert(offsetof(struct dwcp_stats_worker, drop) == DWCP_SHARED_LINE, "abi");
 _Static_assert(sizeof(struct dwcp_stats_worker) % DWCP_SHARED_LINE == 0, "abi");
-_Static_assert(sizeof(struct dwcp_stats_port) == 256, "abi");
+_Static_assert(sizeof(struct dwcp_stats_port) == 640, "abi");
 _Static_assert(DWCP_STAGE_N <= 16, "abi");
 
 /* Where things are; @base is the mapping. */
