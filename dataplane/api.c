@@ -50,6 +50,25 @@ static void warnings_add_twins(const struct dataplane *dp, json_t *w)
 	}
 }
 
+static void warn_xdp(const struct dataplane *dp, json_t *w)
+{
+	for (u32 i = 0; i < dp->n_ports; i++) {
+		const struct dwcp_stats_xdp *x = &dwcp_stats_port_at(dp->stats_page, i)->xdp;
+
+		if (x->packets[DWCP_XDP_NO_SOCKET])
+			json_array_append_new(
+				w, json_sprintf("port %s: %lu packets came in by queues without a "
+						"socket and were dropped (ethtool -L or -X)",
+						dp->cfg->ports[i].name,
+						x->packets[DWCP_XDP_NO_SOCKET]));
+		if (x->n_counters && !x->native)
+			json_array_append_new(w, json_sprintf("port %s: XDP is generic on this "
+							      "interface, behind "
+							      "the driver: slower",
+							      dp->cfg->ports[i].name));
+	}
+}
+
 static json_t *warnings_json(const struct dataplane *dp)
 {
 	json_t *w = json_array();
@@ -70,6 +89,7 @@ static json_t *warnings_json(const struct dataplane *dp)
 	if (!link_connected(dp))
 		json_array_append_new(w,
 				      json_string("no agent connected: tables stay as they are"));
+	warn_xdp(dp, w);
 	return w;
 }
 

@@ -46,6 +46,8 @@ struct port {
 	u8 tags_bytes; /* a VLAN's tags as they stand in a frame, outer first */
 	u8 tags[8];
 	char vdev_name[128];
+	char kernel_if[CONFIG_IFNAME_MAX]; /* af_xdp, af_packet: whose link is the port's */
+	struct af_xdp *af_xdp;		   /* port_af_xdp.c */
 	const struct port_cfg *cfg;
 };
 
@@ -119,7 +121,9 @@ struct dataplane {
 	int event_fd,
 		event_send_fd; /* the agent's end and ours: a datagram says that a ring has moved */
 	u64 rings_head_seen;
-	int link_wake_fd; /* eventfd: a port's link has changed */
+	int link_wake_fd;    /* eventfd: a port's link has changed */
+	int kernel_watch_fd; /* netlink: so has an interface's of the kernel */
+	struct event *kernel_watch;
 
 	struct adopt *adopt;
 	struct link *link;

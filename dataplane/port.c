@@ -16,8 +16,9 @@
 
 #include <dwcp/endian.h>
 
-#include "dataplane.h"
+#include "kernel_if.h"
 #include "log.h"
+#include "port.h"
 
 #define MBUF_CACHE_MAX 512
 #define VLAN_BYTES     8
@@ -40,13 +41,13 @@ u32 ports_need_mbufs(const struct dwcp_config *cfg)
 
 		if (p->parent != CONFIG_NO_PARENT)
 			continue;
-		n += p->rx_ring * rxq + p->tx_ring * workers;
+		n += port_is_af_xdp(p) ? af_xdp_need_mbufs(p, workers)
+				       : p->rx_ring * rxq + p->tx_ring * workers;
 	}
 	return n + host_need_mbufs(cfg) + workers * (BURST_MAX + MBUF_CACHE_MAX);
 }
 
-/* The value of a device argument. Return: false when it isn't there or does not fit. */
-static bool args_get(const char *args, const char *key, char *ret_value, size_t len)
+bool port_arg_get(const char *args, const char *key, char *ret_value, size_t len)
 {
 	size_t key_len = strlen(key), n;
 
@@ -64,11 +65,11 @@ static bool args_get(const char *args, const char *key, char *ret_value, size_t 
 	return false;
 }
 
-static bool args_have(const char *args, const char *key)
+bool port_arg_have(const char *args, const char *key)
 {
 	char value[256];
 
-	return args_get(args, key, value, sizeof(value));
+	return port_arg_get(args, key, value, sizeof(value));
 }
 
 /* A frame of af_packet's ring: header of the ring, Ethernet, tags and the packet; beyond its default, whole pages. */
@@ -86,6 +87,9 @@ u32 ports_need_mbuf_bytes(const struct dwcp_config *cfg)
 		if (strcmp(cfg->ports[i].device, "af_packet") == 0)
 			bytes = DWCP_MAX(bytes, port_packet_frame(cfg->ports[i].mtu) +
 							RTE_PKTMBUF_HEADROOM);
+		/* more than a page it never takes: such an mtu is refused by name */
+		if (port_is_af_xdp(&cfg->ports[i]) && cfg->ports[i].mtu < 4096)
+			bytes = DWCP_MAX(bytes, af_xdp_need_mbuf_bytes(&cfg->ports[i]));
 	}
 	return bytes;
 }
@@ -100,12 +104,12 @@ static void af_packet_args(const struct dataplane *dp, const struct port_cfg *p,
 	u32 frame = port_packet_frame(p->mtu);
 	int at = snprintf(buf, len, "%s", p->args);
 
-	if (!args_have(p->args, "qpairs"))
+	if (!port_arg_have(p->args, "qpairs"))
 		at += snprintf(buf + at, len - (size_t)at, ",qpairs=%u", dp->n_workers);
-	if (!args_have(p->args, "framesz") && !args_have(p->args, "blocksz"))
+	if (!port_arg_have(p->args, "framesz") && !port_arg_have(p->args, "blocksz"))
 		at += snprintf(buf + at, len - (size_t)at, ",blocksz=%u,framesz=%u",
 			       DWCP_MAX(frame, 4096u), frame);
-	if (!args_have(p->args, "framecnt"))
+	if (!port_arg_have(p->args, "framecnt"))
 		snprintf(buf + at, len - (size_t)at, ",framecnt=%u", p->rx_ring);
 }
 
@@ -116,9 +120,9 @@ static void memif_remove_stale(const struct port_cfg *p)
 	char role[16] = "";
 	int fd;
 
-	if (!args_get(p->args, "socket", addr.sun_path, sizeof(addr.sun_path)))
+	if (!port_arg_get(p->args, "socket", addr.sun_path, sizeof(addr.sun_path)))
 		return;
-	args_get(p->args, "role", role, sizeof(role));
+	port_arg_get(p->args, "role", role, sizeof(role));
 	if (strcmp(role, "server") != 0 && strcmp(role, "master") != 0)
 		return;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -132,8 +136,8 @@ static void memif_remove_stale(const struct port_cfg *p)
 static int port_probe(struct dataplane *dp, struct port *port)
 {
 	const struct port_cfg *p = port->cfg;
-	char args[sizeof(p->args) + 128];
-	int err;
+	char args[sizeof(p->args) + 4224];
+	int err = 0;
 
 	if (strchr(p->device, ':')) {
 		if (rte_eth_dev_get_port_by_name(p->device, &port->id) == 0)
@@ -150,6 +154,10 @@ static int port_probe(struct dataplane *dp, struct port *port)
 		af_packet_args(dp, p, args, sizeof(args));
 	if (strcmp(p->device, "memif") == 0)
 		memif_remove_stale(p);
+	if (port_is_af_xdp(p))
+		err = af_xdp_open(dp, port, args, sizeof(args));
+	if (err)
+		return err;
 	err = rte_eal_hotplug_add("vdev", port->vdev_name, args);
 	if (err == 0 && rte_eth_dev_get_port_by_name(port->vdev_name, &port->id) == 0)
 		return 0;
@@ -180,6 +188,8 @@ static int port_queues(struct dataplane *dp, struct port *port, const struct rte
 	}
 	port->n_rxq = DWCP_MIN(want, info->max_rx_queues);
 	port->n_txq = (u16)dp->n_workers;
+	if (port->af_xdp) /* in pairs; what no worker sends by is there all the same */
+		port->n_rxq = port->n_txq = info->max_rx_queues;
 	if (info->max_tx_queues < dp->n_workers) {
 		log_event("port.open port=%s error=too_few_tx_queues has=%u workers=%u "
 			  "hint='each worker needs a tx queue of its own: fewer dataplane.workers, "
@@ -361,15 +371,21 @@ static int port_open(struct dataplane *dp, u32 idx)
 		return 0;
 	}
 	port->strips_tags = strcmp(port->cfg->device, "af_packet") == 0;
+	if (port_is_af_xdp(port->cfg) || strcmp(port->cfg->device, "af_packet") == 0)
+		port_arg_get(port->cfg->args, "iface", port->kernel_if, sizeof(port->kernel_if));
 	err = port_probe(dp, port);
 	if (err)
 		return err;
 	err = port_configure(dp, port);
 	if (!err)
 		err = port_start(dp, port);
+	if (!err && port->af_xdp)
+		err = af_xdp_started(port);
 	if (err) {
 		log_event("port.open port=%s device=%s error='%s'", port->cfg->name,
 			  port->cfg->device, rte_strerror(-err));
+		if (port->af_xdp)
+			af_xdp_failed(port);
 		return err;
 	}
 	port_describe(dp, port);
@@ -379,6 +395,37 @@ static int port_open(struct dataplane *dp, u32 idx)
 		  port->mac[0], port->mac[1], port->mac[2], port->mac[3], port->mac[4],
 		  port->mac[5]);
 	return 0;
+}
+
+static void port_kernel_changed(evutil_socket_t fd, short what, void *arg)
+{
+	kernel_if_watch_drain(fd);
+	ports_refresh(arg);
+}
+
+/* The drivers for the kernel's interfaces call their link up whatever happens. Without this the tick notices later. */
+static void ports_watch(struct dataplane *dp)
+{
+	bool any = false;
+
+	for (u32 i = 0; i < dp->n_ports; i++)
+		any |= dp->port[i].kernel_if[0] != 0;
+	dp->kernel_watch_fd = any ? kernel_if_watch_open() : -1;
+	if (dp->kernel_watch_fd < 0)
+		return;
+	dp->kernel_watch = event_new(dp->base, dp->kernel_watch_fd, EV_READ | EV_PERSIST,
+				     port_kernel_changed, dp);
+	if (dp->kernel_watch)
+		event_add(dp->kernel_watch, NULL);
+}
+
+static void ports_unwatch(struct dataplane *dp)
+{
+	if (!dp->kernel_watch)
+		return;
+	event_free(dp->kernel_watch);
+	close(dp->kernel_watch_fd);
+	dp->kernel_watch = NULL;
 }
 
 int ports_open(struct dataplane *dp)
@@ -395,20 +442,48 @@ int ports_open(struct dataplane *dp)
 		if (err)
 			return err;
 	}
+	af_xdp_report();
+	ports_watch(dp);
 	ports_refresh(dp);
 	return 0;
 }
 
+/* A program that somebody has put in the place of ours stays: then the driver must not close, now nor in EAL's cleaning up. */
+static void port_close(struct dataplane *dp, struct port *port)
+{
+	if (af_xdp_may_close(port)) {
+		rte_eth_dev_close(port->id); /* pcap writes its file out here */
+	} else {
+		log_event("xdp.replaced port=%s interface=%s effect='the program is left there'",
+			  port->cfg->name, port->kernel_if);
+		dp->eal = false;
+	}
+}
+
 void ports_close(struct dataplane *dp)
 {
+	ports_unwatch(dp);
 	for (u32 i = 0; i < dp->n_ports; i++) {
 		struct port *port = &dp->port[i];
 
-		if (!port->cfg || port->id == UINT16_MAX || port->parent != i)
-			continue;
-		rte_eth_dev_stop(port->id);
-		rte_eth_dev_close(port->id); /* pcap writes its file out here */
+		if (port->cfg && port->id != UINT16_MAX && port->parent == i) {
+			rte_eth_dev_stop(port->id);
+			port_close(dp, port);
+		}
+		af_xdp_close(port);
 	}
+}
+
+static int port_link_get(const struct port *port, struct rte_eth_link *ret)
+{
+	struct kernel_if k = {0};
+
+	if (!port->kernel_if[0])
+		return rte_eth_link_get_nowait(port->id, ret);
+	kernel_if_get(port->kernel_if, &k); /* one that is gone is down */
+	ret->link_status = k.link_up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+	ret->link_speed = k.speed_mbps;
+	return 0;
 }
 
 static void port_refresh_link(struct dataplane *dp, struct port *port, struct dwcp_stats_port *s)
@@ -418,7 +493,7 @@ static void port_refresh_link(struct dataplane *dp, struct port *port, struct dw
 	u32 up;
 
 	/* a VLAN has its parent's device, and so its link */
-	if (rte_eth_link_get_nowait(port->id, &link) < 0)
+	if (port_link_get(&dp->port[port->parent], &link) < 0)
 		return;
 	up = link.link_status == RTE_ETH_LINK_UP;
 	port->speed_mbps = port->cfg->speed_mbps			  ? port->cfg->speed_mbps
@@ -451,7 +526,8 @@ void ports_refresh(struct dataplane *dp)
 			continue;
 		dwcp_store_relaxed(&s->hw_rx_packets, hw.ipackets);
 		dwcp_store_relaxed(&s->hw_rx_bytes, hw.ibytes);
-		dwcp_store_relaxed(&s->hw_rx_missed, hw.imissed);
+		af_xdp_refresh(port, s, hw.ipackets);
+		dwcp_store_relaxed(&s->hw_rx_missed, port->af_xdp ? s->xdp.lost : hw.imissed);
 		dwcp_store_relaxed(&s->hw_rx_errors, hw.ierrors);
 		dwcp_store_relaxed(&s->hw_rx_nombuf, hw.rx_nombuf);
 		dwcp_store_relaxed(&s->hw_tx_packets, hw.opackets);

@@ -6,7 +6,7 @@
 #
 # The router's ends carry no addresses: frames reach the dataplane through a packet socket, and the kernel drops its own
 # copy of each at ingress. Neighbours are static, since nobody answers ARP for the dataplane in this lab.
-# Every lab has its own name, so that any number of them may run at the same time.
+# Every lab has its own name, so that any number of them may run at the same time. LAB_QUEUES: of each cable's ends, 1 by default.
 
 LAB_MAC_ROUTER_A=02:00:00:00:01:01
 LAB_MAC_ROUTER_B=02:00:00:00:02:01
@@ -30,9 +30,9 @@ lab_up() {
 
 # lab_wire HOST N HOST_MAC PORT PORT_MAC: a host with 10.0.N.2 and fd00:N::2 on a cable to the router's PORT.
 lab_wire() {
-  local host=$1 n=$2 host_mac=$3 port=$4 port_mac=$5
-  ip link add eth0 netns "$host" address "$host_mac" type veth \
-    peer name "$port" netns "$LAB_ROUTER" address "$port_mac" || return 1
+  local host=$1 n=$2 host_mac=$3 port=$4 port_mac=$5 queues=${LAB_QUEUES:-1}
+  ip link add eth0 netns "$host" address "$host_mac" numrxqueues "$queues" numtxqueues "$queues" type veth \
+    peer name "$port" netns "$LAB_ROUTER" address "$port_mac" numrxqueues "$queues" numtxqueues "$queues" || return 1
   # Frames must be complete on the cable: no partial checksums, no segments that only a kernel could cut.
   lab_in "$host" ethtool -K eth0 tx off tso off gso off gro off >/dev/null || return 1
   lab_in "$LAB_ROUTER" ethtool -K "$port" tx off tso off gso off gro off >/dev/null || return 1

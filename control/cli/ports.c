@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ports.c - `ports`: link, address and counters of every port.
+ * ports.c - `ports`: link, address and counters of every port; below them what the XDP program of each AF_XDP port says.
  */
 #include "client.h"
 #include "render.h"
@@ -22,18 +22,48 @@ static const struct render_column columns[] = {
 	{.key = "device", .header = "DEVICE", .rank = 7},
 };
 
+static const struct render_column xdp_columns[] = {
+	{.key = "name", .header = "XDP"},
+	{.key = "xdp.seen", .header = "SEEN", .kind = RENDER_COUNT},
+	{.key = "xdp.redirected", .header = "TO SOCKETS", .kind = RENDER_COUNT},
+	{.key = "xdp.lost", .header = "LOST THERE", .kind = RENDER_COUNT},
+	{.key = "xdp.dropped", .header = "MALFORMED", .kind = RENDER_COUNT},
+	{.key = "xdp.no_socket", .header = "NO SOCKET", .kind = RENDER_COUNT},
+	{.key = "xdp.native", .header = "NATIVE", .kind = RENDER_YES, .rank = 1},
+};
+
+static int ports_xdp(const struct cli *cli, const json_t *ports)
+{
+	json_t *rows = json_array(), *port;
+	int rc = CLI_OK;
+	size_t i;
+
+	json_array_foreach (ports, i, port)
+		if (json_object_get(port, "xdp"))
+			json_array_append(rows, port);
+	if (json_array_size(rows)) {
+		putchar('\n');
+		rc = render_table(cli, xdp_columns, DWCP_ARRAY_LEN(xdp_columns), rows, "");
+	}
+	json_decref(rows);
+	return rc;
+}
+
 int ports_run(struct cli *cli)
 {
 	struct client_reply reply;
 	int rc = client_get(cli, &reply, "/v1/ports");
+	const json_t *ports;
 
 	if (rc != CLI_OK)
 		return rc;
+	ports = json_object_get(reply.body, "ports");
 	if (cli->json)
 		rc = render_json(reply.body, false);
 	else
-		rc = render_table(cli, columns, DWCP_ARRAY_LEN(columns),
-				  json_object_get(reply.body, "ports"), "no ports");
+		rc = render_table(cli, columns, DWCP_ARRAY_LEN(columns), ports, "no ports");
+	if (rc == CLI_OK && !cli->json)
+		rc = ports_xdp(cli, ports);
 	client_reply_fini(&reply);
 	return rc;
 }

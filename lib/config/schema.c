@@ -46,7 +46,9 @@ static const struct schema_row port_rows[] = {
 	 AT(port_cfg, args),
 	 .def_text = "",
 	 .help = "Arguments of the device's driver, \"key=value,key=value\" as DPDK spells them; "
-		 "af_xdp and af_packet need iface=NAME."},
+		 "af_xdp and af_packet need iface=NAME. af_xdp opens every queue pair of the "
+		 "interface (fewer with queue_count=N, start_queue=N) and runs our XDP program on "
+		 "it (another one with xdp_prog=FILE)."},
 	{.path = "rx_queues",
 	 .kind = SCHEMA_INT,
 	 AT(port_cfg, rx_queues),

@@ -124,6 +124,59 @@ static json_t *parent_json(const void *page, u32 i)
 	return json_string(stats_text(port_at(page, parent - 1)->name, sizeof(name), name));
 }
 
+static const char *const xdp_names[] = {
+#define X(name, text) #name,
+	DWCP_XDP_KINDS(X) DWCP_XDP_DROPS(X)
+#undef X
+};
+
+/* The page may be of a dataplane that counts more than this program knows. */
+static void xdp_put(json_t *o, u32 counter, u64 packets)
+{
+	char name[64];
+
+	if (counter >= DWCP_ARRAY_LEN(xdp_names))
+		snprintf(name, sizeof(name), "counter_%u", counter);
+	else
+		snprintf(name, sizeof(name), "%s", xdp_names[counter]);
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	json_object_set_new(o, name, count_json(packets));
+}
+
+/* NULL: none. Seen, redirected and dropped are sums of what was read once, so they add up: seen = the other three. */
+static json_t *xdp_json(const struct dwcp_stats_xdp *x)
+{
+	u32 n = DWCP_MIN(dwcp_load_relaxed(&x->n_counters), (u32)DWCP_XDP_COUNTERS_MAX);
+	json_t *kinds, *drops;
+	u64 redirected = 0, dropped = 0, no_socket = 0;
+
+	if (!n)
+		return NULL;
+	kinds = json_object();
+	drops = json_object();
+	for (u32 i = 0; i < n; i++) {
+		u64 packets = dwcp_load_relaxed(&x->packets[i]);
+
+		if (i < DWCP_XDP_N_KINDS) {
+			redirected += packets;
+			xdp_put(kinds, i, packets);
+		} else if (i == DWCP_XDP_NO_SOCKET) {
+			no_socket = packets;
+		} else {
+			dropped += packets;
+			xdp_put(drops, i, packets);
+		}
+	}
+	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "program_id",
+			 (json_int_t)dwcp_load_relaxed(&x->program_id), "native",
+			 dwcp_load_relaxed(&x->native) != 0, "seen",
+			 (json_int_t)(redirected + no_socket + dropped), "redirected",
+			 (json_int_t)redirected, "lost", (json_int_t)dwcp_load_relaxed(&x->lost),
+			 "no_socket", (json_int_t)no_socket, "dropped", (json_int_t)dropped,
+			 "redirected_by_kind", kinds, "dropped_by_reason", drops);
+}
+
 static json_t *port_json(const void *page, u32 i)
 {
 	const struct dwcp_stats_port *p = port_at(page, i);
@@ -133,7 +186,7 @@ static json_t *port_json(const void *page, u32 i)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
 		 p->mac[3], p->mac[4], p->mac[5]);
 	return json_pack(
-		"{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+		"{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o*}",
 		"name", stats_text(p->name, sizeof(name), name), "device",
 		stats_text(p->device, sizeof(device), device), "up", dwcp_load_relaxed(&p->up) != 0,
 		"speed_mbps", (json_int_t)dwcp_load_relaxed(&p->speed_mbps), "mtu",
@@ -143,7 +196,8 @@ static json_t *port_json(const void *page, u32 i)
 		(json_int_t)dwcp_load_relaxed(&p->link_changes), "rx_packets",
 		(json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes, "tx_packets",
 		(json_int_t)io.tx_packets, "tx_bytes", (json_int_t)io.tx_bytes, "hw", hw_json(p),
-		"parent", parent_json(page, i), "twin", stats_twin_json(page, i));
+		"parent", parent_json(page, i), "twin", stats_twin_json(page, i), "xdp",
+		xdp_json(&p->xdp));
 }
 
 json_t *stats_ports_json(const void *page)

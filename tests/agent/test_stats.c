@@ -121,6 +121,39 @@ static void ports_are_sums_over_workers(void **state)
 	free(h);
 }
 
+/* Only where there is a program, and seen = redirected + no_socket + dropped; unknown counters have numbers for names. */
+static void xdp_counters_add_up(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	struct dwcp_stats_xdp *x = &dwcp_stats_port_at(h, 1)->xdp;
+	json_t *list, *o;
+
+	(void)state;
+	list = stats_ports_json(h);
+	assert_null(json_object_get(json_array_get(list, 1), "xdp"));
+	json_decref(list);
+	x->n_counters = 1000; /* a liar's: must not be read past the end */
+	x->lost = 7;
+	for (u32 i = 0; i < DWCP_XDP_COUNTERS_MAX; i++)
+		x->packets[i] = 1ull << i;
+	list = stats_ports_json(h);
+	assert_null(json_object_get(json_array_get(list, 0), "xdp"));
+	o = json_object_get(json_array_get(list, 1), "xdp");
+	assert_int_equal(int_of(o, "seen"), UINT32_MAX);
+	assert_int_equal(int_of(o, "redirected"), (1 << DWCP_XDP_N_KINDS) - 1);
+	assert_int_equal(int_of(o, "no_socket"), 1 << DWCP_XDP_NO_SOCKET);
+	assert_int_equal(int_of(o, "dropped"),
+			 UINT32_MAX - int_of(o, "redirected") - int_of(o, "no_socket"));
+	assert_int_equal(int_of(o, "lost"), 7);
+	assert_int_equal(int_of(json_object_get(o, "redirected_by_kind"), "ip6"),
+			 1 << DWCP_XDP_IP6);
+	o = json_object_get(o, "dropped_by_reason");
+	assert_int_equal(int_of(o, "ip4_version"), 1 << DWCP_XDP_IP4_VERSION);
+	assert_int_equal(int_of(o, "counter_31"), 1u << 31);
+	json_decref(list);
+	free(h);
+}
+
 static void drops_have_names_and_a_total(void **state)
 {
 	struct dwcp_stats_hdr *h = page_new();
@@ -385,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_are_checked),
 		cmocka_unit_test(ports_are_sums_over_workers),
+		cmocka_unit_test(xdp_counters_add_up),
 		cmocka_unit_test(drops_have_names_and_a_total),
 		cmocka_unit_test(quantiles_bound_the_samples),
 		cmocka_unit_test(stages_cost_cycles_a_packet),
