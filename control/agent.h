@@ -69,6 +69,7 @@ struct agent {
 	struct link *link;
 	struct events *events;
 	struct dwcp_link_hello hello; /* of the dataplane that is connected */
+	u32 without;		      /* sections that it doesn't read, a bit each */
 	bool connected;
 	bool closing; /* nothing new is started */
 

@@ -74,6 +74,12 @@ static void built(struct builder_publish *p)
 				       .start_ns = p->start_ns,
 				       .end_ns = p->end_ns}};
 
+	if (!p->err && p->without != a->without && !a->closing) {
+		/* another dataplane has come meanwhile, which reads more, or less */
+		p->without = a->without;
+		builder_submit_publish(a->builder, p);
+		return;
+	}
 	if (p->err) {
 		log_event("tables.build_failed generation=%llu error=\"%s\" next=retry_in_5s",
 			  (unsigned long long)p->generation, strerror(-p->err));
@@ -95,6 +101,7 @@ static void build(struct agent *a, u64 generation)
 	}
 	a->image = NULL;
 	p->generation = generation;
+	p->without = a->without;
 	p->done = built;
 	p->arg = a;
 	builder_submit_publish(a->builder, p);
@@ -171,6 +178,11 @@ static void link_came_up(void *arg, const struct dwcp_link_hello *hello)
 	struct core_evt e = {.type = CORE_EVT_LINK_UP, .up = {.generation = hello->generation}};
 
 	a->hello = *hello;
+	a->without = link_without(hello);
+	if (a->without)
+		log_event("link.sections without=0x%x effect='an older dataplane: what they are "
+			  "for is off'",
+			  a->without);
 	a->connected = true;
 	a->error_link[0] = 0;
 	log_event("link.up pid=%u incarnation=%016llx generation=%llu held=%u", hello->pid,

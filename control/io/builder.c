@@ -341,13 +341,14 @@ static void publish_run(struct job *j)
 	struct manifest_cfg cfg = {.generation = p->generation,
 				   .intent_revision = b->facts.intent_revision,
 				   .ports_hash = b->cfg->ports_hash,
-				   .created_unix_ns = clock_unix_ns()};
+				   .created_unix_ns = clock_unix_ns(),
+				   .without = p->without};
 
 	p->start_ns = clock_ns();
 	p->err = rib_publish(b->rib, &cfg, &p->image);
 	p->end_ns = clock_ns();
 	p->intent_revision = cfg.intent_revision;
-	p->event_ns = b->event_ns;
+	p->event_ns = DWCP_MAX(p->event_ns, b->event_ns); /* it may run twice */
 	if (!p->err)
 		b->event_ns = 0;
 }

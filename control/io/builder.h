@@ -81,6 +81,7 @@ struct builder_publish {
 	struct job job;
 	struct builder *builder;
 	u64 generation;
+	u32 without;				 /* sections to leave out, as manifest_cfg has it */
 	void (*done)(struct builder_publish *p); /* on the loop; frees @p */
 	void *arg;
 	int err;

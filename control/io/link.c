@@ -119,6 +119,11 @@ static const struct dwcp_link_abi sections_written[] = {
 	{DWCP_SECTION_NEXTHOP_ID, DWCP_NEXTHOP_VERSION, DWCP_NEXTHOP_VERSION, 0},
 };
 
+/* What a dataplane forwards well without: it gets tables without them. */
+static const struct dwcp_link_abi sections_optional[] = {
+	{DWCP_SECTION_PORT_ADDR, DWCP_PORT_ADDR_VERSION, DWCP_PORT_ADDR_VERSION, 0},
+};
+
 static bool section_read(const struct dwcp_link_hello *h, const struct dwcp_link_abi *want)
 {
 	for (u32 i = 0; i < DWCP_ARRAY_LEN(h->abi); i++) {
@@ -129,6 +134,16 @@ static bool section_read(const struct dwcp_link_hello *h, const struct dwcp_link
 			return true;
 	}
 	return false;
+}
+
+u32 link_without(const struct dwcp_link_hello *h)
+{
+	u32 without = 0;
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(sections_optional); i++)
+		if (!section_read(h, &sections_optional[i]))
+			without |= 1u << sections_optional[i].section;
+	return without;
 }
 
 static const char *link_came_up(struct link *l)

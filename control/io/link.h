@@ -27,6 +27,8 @@ struct link_ops {
 
 struct link;
 
+/** link_without() - sections that we write and this dataplane does without: bit s = section s. */
+u32 link_without(const struct dwcp_link_hello *h);
 /** link_create() - @path: borrowed. Starts to connect at once, and again whenever the connection is lost. */
 int link_create(struct loop *loop, const char *path, const struct link_ops *ops, void *arg,
 		struct link **ret_link);

@@ -56,6 +56,10 @@
 	X(NEXTHOP_TAGS,      "nexthop_n_tags") \
 	X(NEXTHOP_TPID,      "nexthop_tpid") \
 	X(NEXTHOP_BUCKETS,   "nexthop_n_buckets") /* not a power of two in 1..65536 */ \
+	X(PORT_ADDR_IP4,     "port_addr_ip4")     /* no address that goes over a router */ \
+	X(PORT_ADDR_IP6,     "port_addr_ip6") \
+	X(PORT_ADDR_LINK,    "port_addr_link_local") /* not in fe80::/10 */ \
+	X(PORT_ADDR_UNUSED,  "port_addr_unused")  /* reserved or flags not 0 */ \
 	/* between sections, when a generation is opened */ \
 	X(GENERATION_PORTS,  "generation_ports")  /* made for other ports than the dataplane has */ \
 	X(GENERATION_BYTES,  "generation_bytes")  /* more address space than the cap */ \
@@ -71,6 +75,7 @@
 	X(ID_SLOT,           "nexthop_id_slot")   /* that slot isn't there or has another id */ \
 	X(ID_PROBE,          "nexthop_id_probe")  /* a lookup wouldn't find this entry */ \
 	X(ID_COUNT,          "nexthop_id_count")  /* next hops whose id isn't in the table */ \
+	X(PORT_ADDR_COUNT,   "port_addr_count")   /* of more ports than the dataplane has */ \
 	/* files */ \
 	X(FILE_KIND,         "file_kind") \
 	X(FILE_SIZE,         "file_size") \

@@ -149,6 +149,10 @@ static void section_assign(struct generation *g, const struct dwcp_section_desc 
 		g->nexthop_id = base;
 		g->n_nexthop_id = n;
 		break;
+	case DWCP_SECTION_PORT_ADDR:
+		g->port_addr = base;
+		g->n_port_addr = n;
+		break;
 	default:
 		break;
 	}
@@ -159,7 +163,7 @@ static int generation_resolve(struct generation *g, struct table_facts *facts, s
 {
 	const struct dwcp_section_desc *d = manifest_sections(g->manifest);
 
-	for (u16 s = DWCP_SECTION_FIB_ROOT; s <= DWCP_SECTION_NEXTHOP_ID; s++)
+	for (u16 s = DWCP_SECTION_FIB_ROOT; s < DWCP_SECTION_N; s++)
 		section_assign(g, &(struct dwcp_section_desc){.section = s}, empty);
 	for (u32 i = 0; i < g->manifest->n_sections; i++) {
 		int err = section_resolve(g, &d[i], facts, r);

@@ -47,7 +47,8 @@ static const struct section_spec specs[DWCP_SECTION_N] = {
 	[DWCP_SECTION_POLICY_SET] = {"policy_set", 0, 0, false},
 	[DWCP_SECTION_CLASS] = {"class", 0, 0, false},
 	[DWCP_SECTION_LIMITS] = {"limits", 0, 0, false},
-	[DWCP_SECTION_PORT_ADDR] = {"port_addr", 0, 0, false},
+	[DWCP_SECTION_PORT_ADDR] = {"port_addr", DWCP_PORT_ADDR_VERSION,
+				    sizeof(struct dwcp_port_addr), false},
 };
 
 const struct section_spec *section_spec(u16 section)

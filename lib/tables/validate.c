@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "manifest.h"
 #include "segment.h"
@@ -132,6 +133,39 @@ static int fib_check(enum fib_array a, const void *bytes, size_t len, struct tab
 	return 0;
 }
 
+static int port_addr_check(const struct dwcp_port_addr *a, struct refusal *r)
+{
+	u64 hi, lo, link;
+	u32 addr4;
+
+	memcpy(&addr4, a->addr4, sizeof(addr4));
+	addr4 = be32toh(addr4);
+	memcpy(&hi, a->addr6, sizeof(hi));
+	memcpy(&lo, a->addr6 + 8, sizeof(lo));
+	memcpy(&link, a->link_local, sizeof(link));
+	GEN_REQUIRE(r, PORT_ADDR_IP4, addr4 == 0 || dwcp_addr4_is_global(addr4));
+	GEN_REQUIRE(r, PORT_ADDR_IP6,
+		    (hi | lo) == 0 || dwcp_addr6_is_global(be64toh(hi), be64toh(lo)));
+	GEN_REQUIRE(r, PORT_ADDR_LINK,
+		    bytes_zero(a->link_local, 16) || be64toh(link) >> 54 == 0x3fa);
+	GEN_REQUIRE(r, PORT_ADDR_UNUSED,
+		    bytes_zero(a->reserved0, sizeof(a->reserved0)) && a->flags == 0 &&
+			    bytes_zero(a->reserved1, sizeof(a->reserved1)));
+	return 0;
+}
+
+static int port_addrs_check(const struct dwcp_port_addr *a, size_t n, struct refusal *r)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (port_addr_check(&a[i], r)) {
+			r->in_element = true;
+			r->element = (u32)i;
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 int section_check(u16 section, const void *bytes, size_t len, struct table_facts *facts,
 		  struct refusal *r)
 {
@@ -149,6 +183,8 @@ int section_check(u16 section, const void *bytes, size_t len, struct table_facts
 	case DWCP_SECTION_NEXTHOP_BUCKET:
 		buckets_scan(bytes, len / sizeof(u32), facts);
 		return 0;
+	case DWCP_SECTION_PORT_ADDR:
+		return port_addrs_check(bytes, len / sizeof(struct dwcp_port_addr), r);
 	default: /* NEXTHOP_ID says nothing without the next hops: references_check() */
 		return 0;
 	}
@@ -183,6 +219,8 @@ int sizes_check(const struct cross_check *c, struct refusal *r)
 	GEN_REQUIRE(r, BUCKET_SLOT, g->n_bucket == 0 || c->facts.max_slot < g->n_nexthop);
 	r->section = DWCP_SECTION_NEXTHOP_ID;
 	GEN_REQUIRE(r, ID_SIZE, (g->n_nexthop_id & (g->n_nexthop_id - 1)) == 0);
+	r->section = DWCP_SECTION_PORT_ADDR;
+	GEN_REQUIRE(r, PORT_ADDR_COUNT, g->n_port_addr <= c->limits->n_ports);
 	r->section = 0;
 	return 0;
 }

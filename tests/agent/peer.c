@@ -224,6 +224,10 @@ static int hello_send(struct peer *p, u32 n_held)
 	for (u32 i = 0; i < DWCP_ARRAY_LEN(nexthops); i++)
 		h.abi[nexthops[i]] = (struct dwcp_link_abi){nexthops[i], DWCP_NEXTHOP_VERSION,
 							    DWCP_NEXTHOP_VERSION, 0};
+	if (!p->cfg.old)
+		h.abi[DWCP_SECTION_PORT_ADDR] =
+			(struct dwcp_link_abi){DWCP_SECTION_PORT_ADDR, DWCP_PORT_ADDR_VERSION,
+					       DWCP_PORT_ADDR_VERSION, 0};
 	return message_send(p, &h, sizeof(h), DWCP_LINK_HELLO, fds, DWCP_HELLO_N_FDS);
 }
 
@@ -342,6 +346,13 @@ static int publish_adopt(struct peer *p, int fd, struct peer_publish *ret)
 		return err;
 	if (p->gen && g->number <= p->gen->number) {
 		snprintf(ret->reason, sizeof(ret->reason), "generation_number");
+		generation_close(g);
+		return -EINVAL;
+	}
+	for (u32 i = 0; p->cfg.old && i < g->manifest->n_sections; i++) {
+		if (manifest_sections(g->manifest)[i].section != DWCP_SECTION_PORT_ADDR)
+			continue;
+		snprintf(ret->reason, sizeof(ret->reason), "section_not_read section=port_addr");
 		generation_close(g);
 		return -EINVAL;
 	}

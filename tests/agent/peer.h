@@ -17,6 +17,7 @@ struct peer_cfg {
 	const char *const *port_names; /* [n_ports] into the stats page */
 	u64 generation;		       /* to claim in the hello while nothing was adopted */
 	u64 config_hash;
+	bool old; /* of before there was a port_addr section: not in the hello, and refused */
 };
 
 struct peer;

@@ -172,14 +172,20 @@ static void agent_kill(struct fixture *f)
 	f->agent = 0;
 }
 
-static void peer_start(struct fixture *f, u64 generation)
+static void peer_start_as(struct fixture *f, u64 generation, bool old)
 {
 	struct peer_cfg cfg = {.path = f->link,
 			       .n_ports = 2,
 			       .port_names = f->ports,
-			       .generation = generation};
+			       .generation = generation,
+			       .old = old};
 
 	f->peer = peer_open(&cfg);
+}
+
+static void peer_start(struct fixture *f, u64 generation)
+{
+	peer_start_as(f, generation, false);
 }
 
 /* The agent connects and publishes. */
@@ -900,9 +906,36 @@ static void systemd_is_told(void **state)
 	fixture_close(f);
 }
 
+/* One that doesn't read the addresses of ports gets tables without them; a newer one that takes its place, with. */
+static void an_older_dataplane_gets_tables(void **state)
+{
+	struct fixture *f = fixture_open(1000);
+
+	(void)state;
+	peer_start_as(f, 0, true);
+	agent_start(f);
+	publish_expect(f);
+	assert_int_equal(type_of(f, 0x20000001), DWCP_NEXTHOP_FORWARD);
+	assert_int_equal(peer_generation(f->peer)->n_port_addr, 0);
+
+	peer_close(f->peer);
+	peer_start(f, 0);
+	publish_expect(f);
+	assert_int_equal(type_of(f, 0x20000001), DWCP_NEXTHOP_FORWARD);
+	assert_int_equal(peer_generation(f->peer)->n_port_addr, 2);
+	assert_int_equal(peer_generation(f->peer)->port_addr[0].addr4[0], 10);
+
+	peer_close(f->peer);
+	peer_start_as(f, 0, true);
+	publish_expect(f);
+	assert_int_equal(peer_generation(f->peer)->n_port_addr, 0);
+	fixture_close(f);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(an_older_dataplane_gets_tables, failed_remove),
 		cmocka_unit_test_teardown(tables_are_published_and_one_route_is_cheap,
 					  failed_remove),
 		cmocka_unit_test_teardown(a_burst_of_changes_is_few_publishes, failed_remove),

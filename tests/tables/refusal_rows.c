@@ -347,7 +347,102 @@ static void id_absent(struct table *t)
 	struct part *p = table_part(t, DWCP_SECTION_NEXTHOP_ID);
 
 	free(p->bytes);
-	t->n_parts--; /* it is the last */
+	*p = t->part[--t->n_parts]; /* the last one closes the gap */
+}
+
+static struct dwcp_port_addr *port_addr(struct table *t, u32 port)
+{
+	return part_at(table_part(t, DWCP_SECTION_PORT_ADDR), port);
+}
+
+static void pa_ip4(struct table *t, u32 addr)
+{
+	u8 bytes[4] = {(u8)(addr >> 24), (u8)(addr >> 16), (u8)(addr >> 8), (u8)addr};
+
+	memcpy(port_addr(t, 0)->addr4, bytes, sizeof(bytes));
+}
+
+static void pa_ip4_zero_net(struct table *t)
+{
+	pa_ip4(t, 0x00000001);
+}
+
+static void pa_ip4_loopback(struct table *t)
+{
+	pa_ip4(t, 0x7f000001);
+}
+
+static void pa_ip4_link_local(struct table *t)
+{
+	pa_ip4(t, 0xa9fe0001);
+}
+
+static void pa_ip4_group(struct table *t)
+{
+	pa_ip4(t, 0xe0000001);
+}
+
+static void pa_ip4_broadcast(struct table *t)
+{
+	pa_ip4(t, 0xffffffff);
+}
+
+static void pa_ip6_loopback(struct table *t)
+{
+	memset(port_addr(t, 1)->addr6, 0, 16);
+	port_addr(t, 1)->addr6[15] = 1;
+}
+
+static void pa_ip6_mapped(struct table *t)
+{
+	static const u8 mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1};
+
+	memcpy(port_addr(t, 1)->addr6, mapped, sizeof(mapped));
+}
+
+static void pa_ip6_link_local(struct table *t)
+{
+	memcpy(port_addr(t, 0)->addr6, port_addr(t, 0)->link_local, 16);
+}
+
+static void pa_ip6_group(struct table *t)
+{
+	port_addr(t, 0)->addr6[0] = 0xff;
+}
+
+static void pa_link_global(struct table *t)
+{
+	port_addr(t, 2)->link_local[1] = 0xc0; /* one past fe80::/10 */
+}
+
+static void pa_link_late(struct table *t)
+{
+	memset(port_addr(t, 2)->link_local, 0, 15); /* not 0, and nothing in front */
+}
+
+static void pa_reserved0(struct table *t)
+{
+	port_addr(t, 1)->reserved0[11] = 1;
+}
+
+static void pa_reserved1(struct table *t)
+{
+	port_addr(t, 1)->reserved1[2] = 1;
+}
+
+static void pa_flags(struct table *t)
+{
+	port_addr(t, 1)->flags = 1;
+}
+
+static void pa_count(struct table *t)
+{
+	table_part(t, DWCP_SECTION_PORT_ADDR)->n_elements = SMALL_N_PORTS + 1;
+}
+
+static void pa_tail(struct table *t)
+{
+	*port_addr(t, 3) = *port_addr(t, 1);
 }
 
 /* ---- manifest ------------------------------------------------------------------------------- */
@@ -627,6 +722,7 @@ static void m_segments(struct sealed *x)
 	d->n_elements = (u64)d->n_segments * 1024;
 	for (u16 s = DWCP_SECTION_NEXTHOP; s <= DWCP_SECTION_NEXTHOP_ID; s++)
 		sealed_section(x, s)->first_segment += more;
+	sealed_section(x, DWCP_SECTION_PORT_ADDR)->first_segment += more;
 	x->m->n_segments += more;
 	x->len += more * sizeof(*seg);
 	x->m->bytes = (u32)x->len;
@@ -751,6 +847,22 @@ const struct refusal_row refusal_rows[] = {
 	{GEN_ID_PROBE, "two next hops of one id", .table = id_shared},
 	{GEN_ID_COUNT, "next hop without entry", .table = id_count},
 	{GEN_ID_COUNT, "no id table", .table = id_absent},
+	{GEN_PORT_ADDR_IP4, "0.0.0.1", .table = pa_ip4_zero_net},
+	{GEN_PORT_ADDR_IP4, "127.0.0.1", .table = pa_ip4_loopback},
+	{GEN_PORT_ADDR_IP4, "169.254.0.1", .table = pa_ip4_link_local},
+	{GEN_PORT_ADDR_IP4, "224.0.0.1", .table = pa_ip4_group},
+	{GEN_PORT_ADDR_IP4, "broadcast", .table = pa_ip4_broadcast},
+	{GEN_PORT_ADDR_IP6, "::1", .table = pa_ip6_loopback},
+	{GEN_PORT_ADDR_IP6, "IPv4-mapped", .table = pa_ip6_mapped},
+	{GEN_PORT_ADDR_IP6, "link-local as the other kind", .table = pa_ip6_link_local},
+	{GEN_PORT_ADDR_IP6, "a group", .table = pa_ip6_group},
+	{GEN_PORT_ADDR_LINK, "fec0::/10", .table = pa_link_global},
+	{GEN_PORT_ADDR_LINK, "::2", .table = pa_link_late},
+	{GEN_PORT_ADDR_UNUSED, "reserved bytes", .table = pa_reserved0},
+	{GEN_PORT_ADDR_UNUSED, "reserved words", .table = pa_reserved1},
+	{GEN_PORT_ADDR_UNUSED, "flags", .table = pa_flags},
+	{GEN_PORT_ADDR_COUNT, "5 of 4 ports", .table = pa_count},
+	{GEN_SECTION_TAIL, "an address behind the last", .table = pa_tail},
 
 	{GEN_MANIFEST_MAGIC, "magic", .manifest = m_magic},
 	{GEN_MANIFEST_VERSION, "version 2", .manifest = m_version},

@@ -114,6 +114,21 @@ static void small_nexthop(struct table *t)
 	}
 }
 
+static void small_port_addr(struct table *t)
+{
+	static const struct dwcp_port_addr addrs[] = {
+		{.addr4 = {192, 0, 2, 1},
+		 .addr6 = {0x20, 1, 0xd, 0xb8, [15] = 1},
+		 .link_local = {0xfe, 0x80, [15] = 1}},
+		{.addr4 = {223, 255, 255, 254}},
+		{.link_local = {0xfe, 0xbf, [15] = 2}},
+	};
+	struct part *p = table_add(t, DWCP_SECTION_PORT_ADDR, DWCP_PORT_ADDR_VERSION,
+				   sizeof(addrs[0]), DWCP_ARRAY_LEN(addrs));
+
+	memcpy(p->bytes, addrs, sizeof(addrs));
+}
+
 /* An element that continues at `index`, with runs that begin at slice 0 and at these slices. */
 static u64 node_of(u64 where, u32 index, u32 slices)
 {
@@ -179,6 +194,7 @@ void table_init_small(struct table *t)
 	*t = (struct table){0};
 	small_fib(t);
 	small_nexthop(t);
+	small_port_addr(t);
 }
 
 void table_init_fib(struct table *t, const struct fib_builder *b, u32 chunk_bytes)

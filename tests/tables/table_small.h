@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * table_small.h - a hand-made table of 28 kB that has everything: two families, two VRFs, every type of next hop, groups,
+ * table_small.h - a hand-made table of 32 kB that has everything: two families, two VRFs, every type of next hop, groups,
  * holes. And the way from bytes to an open generation and back to sealed fds, with nothing checked on the way, so that
  * tests can break any of it.
  */
@@ -11,7 +11,7 @@
 #define SMALL_N_PORTS	   4
 #define SMALL_N_NODE	   11
 #define SMALL_N_LEAF	   41
-#define SMALL_N_SEGMENTS   7
+#define SMALL_N_SEGMENTS   8
 #define SMALL_LEAF_SEGMENT 3
 #define SMALL_BYTES	   (SMALL_N_SEGMENTS * 4096)
 #define SMALL_PORTS	   0x1234567890abcdefull /* ports_hash */

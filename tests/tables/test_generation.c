@@ -205,7 +205,7 @@ static void equal_bytes_in_two_sections(void **state)
 	desc.id = bytes_hash(bytes, sizeof(bytes));
 	assert_int_equal(segment_set_stage(s, &desc, dup(x.fds[SMALL_LEAF_SEGMENT]), reason), 0);
 	assert_int_equal(sealed_open(s, &x, &small_limits, &g, reason), 0);
-	assert_int_equal(segment_set_ids(s, NULL, 0), 4);
+	assert_int_equal(segment_set_ids(s, NULL, 0), 5);
 	walk(g, SMALL_N_PORTS);
 	generation_close(g);
 	segment_set_free(s);

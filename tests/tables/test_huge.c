@@ -118,8 +118,8 @@ static void all_huge(void **state)
 
 	table_init_small(&t);
 	g = huge_open(s, &t, true);
-	assert_int_equal(g->mapped_bytes, 7 * (u64)HUGE_BYTES);
-	assert_int_equal(segment_set_bytes(s), 7 * (u64)HUGE_BYTES);
+	assert_int_equal(g->mapped_bytes, SMALL_N_SEGMENTS * (u64)HUGE_BYTES);
+	assert_int_equal(segment_set_bytes(s), SMALL_N_SEGMENTS * (u64)HUGE_BYTES);
 	walk(g, SMALL_N_PORTS);
 	generation_close(g);
 	segment_set_free(s);

@@ -166,6 +166,11 @@ static void every_byte_of_ids(void **state)
 	mutate_part(*state, 6);
 }
 
+static void every_byte_of_port_addrs(void **state)
+{
+	mutate_part(*state, 7);
+}
+
 /* What the manifest may say freely: who made it from what, and sizes that still fit. */
 static bool byte_is_free(const struct sealed *x, u32 at)
 {
@@ -287,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_byte_of_nexthops, scene_init, scene_fini),
 		cmocka_unit_test_setup_teardown(every_byte_of_buckets, scene_init, scene_fini),
 		cmocka_unit_test_setup_teardown(every_byte_of_ids, scene_init, scene_fini),
+		cmocka_unit_test_setup_teardown(every_byte_of_port_addrs, scene_init, scene_fini),
 		cmocka_unit_test_setup_teardown(every_byte_of_the_manifest, scene_init, scene_fini),
 		cmocka_unit_test_setup_teardown(every_byte_without_its_hash_is_refused, scene_init,
 						scene_fini),

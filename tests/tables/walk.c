@@ -41,6 +41,7 @@ static void walker_init(struct walker *w, const struct generation *g, u32 n_port
 	w->g.nexthop = exact(g->nexthop, g->n_nexthop * sizeof(*g->nexthop));
 	w->g.bucket = exact(g->bucket, g->n_bucket * sizeof(u32));
 	w->g.nexthop_id = exact(g->nexthop_id, g->n_nexthop_id * sizeof(*g->nexthop_id));
+	w->g.port_addr = exact(g->port_addr, g->n_port_addr * sizeof(*g->port_addr));
 	w->ports = calloc(n_ports, 1);
 	assert_non_null(w->ports);
 	w->n_ports = n_ports;
@@ -55,6 +56,7 @@ static void walker_fini(struct walker *w)
 	free((void *)w->g.nexthop);
 	free((void *)w->g.bucket);
 	free((void *)w->g.nexthop_id);
+	free((void *)w->g.port_addr);
 	free(w->ports);
 }
 
@@ -274,6 +276,26 @@ static void walk_ids(struct walker *w)
 	assert_int_equal(nexthop_by_id(&w->g, 0), 0);
 }
 
+/* What would be put into the source field of a packet. */
+static void walk_port_addrs(struct walker *w)
+{
+	static const u8 none[16];
+
+	assert_true(w->g.n_port_addr <= w->n_ports);
+	for (u32 i = 0; i < w->g.n_port_addr; i++) {
+		const struct dwcp_port_addr *a = &w->g.port_addr[i];
+
+		w->ports[i]++;
+		if (memcmp(a->addr4, none, 4) != 0)
+			assert_true(a->addr4[0] != 0 && a->addr4[0] != 127 && a->addr4[0] < 224);
+		if (memcmp(a->addr6, none, 16) != 0)
+			assert_true(a->addr6[0] != 0xff &&
+				    (a->addr6[0] != 0xfe || a->addr6[1] >> 6 != 2));
+		if (memcmp(a->link_local, none, 16) != 0)
+			assert_true(a->link_local[0] == 0xfe && a->link_local[1] >> 6 == 2);
+	}
+}
+
 void walk(const struct generation *g, u32 n_ports)
 {
 	struct walker w;
@@ -285,5 +307,6 @@ void walk(const struct generation *g, u32 n_ports)
 		walk_slot(&w, slot);
 	assert_int_equal(w.g.nexthop[0].type, DWCP_NEXTHOP_NONE);
 	walk_ids(&w);
+	walk_port_addrs(&w);
 	walker_fini(&w);
 }

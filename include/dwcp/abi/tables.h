@@ -147,8 +147,8 @@ dwcp_inline u32 dwcp_id_home(u32 id, u64 n_entries)
 }
 
 /*
- * What follows is layout only: no code reads or writes these sections yet, and a dataplane refuses them. "Checked"
- * says what the dataplane's validator has to establish before a generation is adopted; a reader relies on that and on
+ * What follows is layout only, PORT_ADDR aside: no code reads or writes these sections yet, and a dataplane refuses
+ * them. "Checked" says what the dataplane's validator has to establish before a generation is adopted; a reader relies on that and on
  * nothing else. Reserved fields are 0, and are checked to be. A section that is absent or empty holds nothing: no
  * source is known, none is blocked, there are no VIPs.
  *
@@ -520,8 +520,8 @@ _Static_assert(sizeof(struct dwcp_limits) == 64, "abi");
 /*
  * By port index: the addresses that ICMP errors about packets of this port come from. All zero = none of the family.
  *
- * Checked: n_elements ≤ the dataplane's ports; each address 0 or one that a host can have (no group, loopback, 0/8);
- * link_local 0 or in fe80::/10.
+ * Checked: n_elements ≤ the dataplane's ports; addr4 and addr6 are 0 or an address that goes over a router
+ * (dwcp_addr4_is_global(), dwcp_addr6_is_global()); link_local 0 or in fe80::/10; reserved fields and flags.
  */
 struct dwcp_port_addr {
 	u8 addr4[4]; /* network order, as all of these */
@@ -533,6 +533,21 @@ struct dwcp_port_addr {
 };
 
 _Static_assert(sizeof(struct dwcp_port_addr) == 64, "abi");
+
+/* One host's, and good beyond its link: not 0/8, loopback, 169.254/16, a group, 240/4. @a: host order. */
+dwcp_inline bool dwcp_addr4_is_global(u32 a)
+{
+	u32 top = a >> 24;
+
+	return top != 0 && top != 127 && top < 224 && a >> 16 != 0xa9fe;
+}
+
+/* Likewise: not unspecified, loopback, IPv4-mapped, link-local, a group. Upper and lower half, host order. */
+dwcp_inline bool dwcp_addr6_is_global(u64 hi, u64 lo)
+{
+	return !(hi == 0 && (lo <= 1 || lo >> 32 == 0xffff)) && hi >> 54 != 0x3fa &&
+	       hi >> 56 != 0xff;
+}
 _Static_assert(sizeof(struct dwcp_manifest) == 96, "abi");
 _Static_assert(sizeof(struct dwcp_section_desc) == 32, "abi");
 _Static_assert(sizeof(struct dwcp_segment_desc) == 16, "abi");

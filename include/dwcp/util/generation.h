@@ -39,6 +39,7 @@ struct manifest_section {
 struct manifest_cfg {
 	u64 generation, intent_revision, observation_revision, created_unix_ns;
 	u64 ports_hash; /* dwcp_config.ports_hash of the configuration that the port indices come from */
+	u32 without; /* rib_publish(): bit s = leave section s out, the reader doesn't know it */
 };
 
 /** manifest_build() - the manifest's bytes, heap, owned by the caller (free). Return: 0, -ENOMEM, -EINVAL, -E2BIG. */
@@ -94,7 +95,9 @@ struct generation {
 	const struct dwcp_nexthop *nexthop;
 	const u32 *bucket;
 	const struct dwcp_id_entry *nexthop_id;
-	u32 n_nexthop, n_bucket, n_nexthop_id;
+	const struct dwcp_port_addr
+		*port_addr; /* by port; of those behind n_port_addr nothing is known */
+	u32 n_nexthop, n_bucket, n_nexthop_id, n_port_addr;
 	u32 max_port; /* largest port index named by a next hop */
 
 	u64 number;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * adjacency.c - what the configuration says of links: ports, the prefixes on them, and neighbours. rib_configure()
- * builds a new adjacency beside the old one and changes nothing before that has succeeded; then path sets are looked at
- * again, and the local and connected routes are replaced.
+ * adjacency.c - what the configuration says of links: ports, the prefixes on them (address.c), and neighbours.
+ * rib_configure() builds a new adjacency beside the old one and changes nothing before that has succeeded; then path
+ * sets are looked at again, and the local and connected routes are replaced.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ bool rib_addr_is_link_local(u8 family, const struct fib_addr *a)
 	return family == FIB_IP6 && a->hi >> 54 == 0xfe80 >> 6;
 }
 
-static void addr_mask(u8 family, struct fib_addr *a, u8 len)
+void rib_addr_mask(u8 family, struct fib_addr *a, u8 len)
 {
 	u32 bits = family == FIB_IP4 ? len + 96u : len;
 
@@ -30,7 +30,7 @@ static bool connected_covers(const struct rib_connected *c, u8 family, const str
 
 	if (c->family != family)
 		return false;
-	addr_mask(family, &masked, c->len);
+	rib_addr_mask(family, &masked, c->len);
 	return masked.hi == c->addr.hi && masked.lo == c->addr.lo;
 }
 
@@ -95,6 +95,7 @@ const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 void rib_adjacency_fini(struct rib_adjacency *a)
 {
 	free(a->ports);
+	free(a->addresses);
 	free(a->connected);
 	free(a->neighbours);
 	free(a->neighbour_index);
@@ -139,36 +140,6 @@ static int ports_build(struct rib_adjacency *a, const struct rib_adjacency *old,
 	return 0;
 }
 
-static int connected_build(struct rib_adjacency *a, const struct dwcp_config *cfg)
-{
-	u64 n = 0;
-
-	for (u32 i = 0; i < cfg->n_ports; i++)
-		n += cfg->ports[i].n_addresses;
-	a->connected = calloc(n + 1, sizeof(*a->connected));
-	if (!a->connected)
-		return -ENOMEM;
-	for (u32 i = 0; i < cfg->n_ports; i++)
-		for (u32 k = 0; k < cfg->ports[i].n_addresses; k++) {
-			const struct config_addr *ca = &cfg->ports[i].addresses[k];
-			struct rib_connected *c = &a->connected[a->n_connected];
-			u8 max = ca->family == FIB_IP4 ? 32 : 128;
-
-			if ((ca->family != FIB_IP4 && ca->family != FIB_IP6) ||
-			    ca->prefix_len > max ||
-			    (max == 32 && (ca->addr.hi || ca->addr.lo >> 32)))
-				return -EINVAL;
-			/* A host's own prefix has no others on it; link-local ones are on every link. */
-			if (ca->prefix_len == max || rib_addr_is_link_local(ca->family, &ca->addr))
-				continue;
-			*c = (struct rib_connected){ca->addr, a->by_index[i], ca->family,
-						    ca->prefix_len};
-			addr_mask(c->family, &c->addr, c->len);
-			a->n_connected++;
-		}
-	return 0;
-}
-
 static int neighbours_build(struct rib_adjacency *a, const struct dwcp_config *cfg)
 {
 	u64 size = 64;
@@ -206,33 +177,9 @@ static int neighbours_build(struct rib_adjacency *a, const struct dwcp_config *c
 
 /* ---- the routes that follow from it -------------------------------------------------------------------------- */
 
-static void host_prefix(struct fib_prefix *p, u8 family, const struct fib_addr *a)
+void rib_host_prefix(struct fib_prefix *p, u8 family, const struct fib_addr *a)
 {
 	*p = (struct fib_prefix){.addr = *a, .family = family, .len = family == FIB_IP4 ? 32 : 128};
-}
-
-static int local_replace(struct rib *r, const struct dwcp_config *cfg)
-{
-	struct route_cfg *routes;
-	u64 n = 0;
-	int err;
-
-	for (u32 i = 0; i < cfg->n_ports; i++)
-		n += cfg->ports[i].n_addresses;
-	routes = calloc(n + 1, sizeof(*routes));
-	if (!routes)
-		return -ENOMEM;
-	n = 0;
-	for (u32 i = 0; i < cfg->n_ports; i++)
-		for (u32 k = 0; k < cfg->ports[i].n_addresses; k++) {
-			const struct config_addr *ca = &cfg->ports[i].addresses[k];
-
-			host_prefix(&routes[n].prefix, ca->family, &ca->addr);
-			routes[n++].type = ROUTE_LOCAL;
-		}
-	err = rib_source_replace_first(r, RIB_LOCAL, routes, n);
-	free(routes);
-	return err;
 }
 
 static void connected_route(struct route_cfg *route, struct path_cfg *path, u16 port_idx)
@@ -243,7 +190,7 @@ static void connected_route(struct route_cfg *route, struct path_cfg *path, u16 
 	route->n_paths = 1;
 }
 
-static int connected_replace(struct rib *r)
+int rib_connected_replace(struct rib *r)
 {
 	const struct rib_adjacency *a = &r->adj;
 	u64 cap = (u64)a->n_connected + a->n_neighbours + 1, n = 0;
@@ -268,7 +215,7 @@ static int connected_replace(struct rib *r)
 
 		if (rib_addr_is_link_local(nb->family, &nb->addr))
 			continue;
-		host_prefix(&routes[n].prefix, nb->family, &nb->addr);
+		rib_host_prefix(&routes[n].prefix, nb->family, &nb->addr);
 		connected_route(&routes[n], &paths[n], a->ports[nb->port].index);
 		paths[n].gateway = (struct config_addr){.addr = nb->addr, .family = nb->family};
 		paths[n].vlan = nb->vlan;
@@ -292,7 +239,7 @@ int rib_configure(struct rib *r, const struct dwcp_config *cfg)
 
 	err = ports_build(&a, &r->adj, cfg);
 	if (!err)
-		err = connected_build(&a, cfg);
+		err = rib_addresses_build(&a, &r->adj, cfg);
 	if (!err)
 		err = neighbours_build(&a, cfg);
 	if (err) {
@@ -302,6 +249,6 @@ int rib_configure(struct rib *r, const struct dwcp_config *cfg)
 	rib_adjacency_fini(&r->adj);
 	r->adj = a;
 	rib_nexthop_refresh(r);
-	err = local_replace(r, cfg);
-	return err ? err : connected_replace(r);
+	err = rib_addresses_apply(r);
+	return err ? err : rib_connected_replace(r);
 }

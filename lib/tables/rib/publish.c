@@ -30,6 +30,8 @@ static const struct section_spec_row rows[RIB_N_SECTIONS] = {
 	[RIB_NEXTHOP] = {DWCP_SECTION_NEXTHOP, DWCP_NEXTHOP_VERSION, sizeof(struct dwcp_nexthop)},
 	[RIB_BUCKET] = {DWCP_SECTION_NEXTHOP_BUCKET, DWCP_NEXTHOP_VERSION, sizeof(u32)},
 	[RIB_ID] = {DWCP_SECTION_NEXTHOP_ID, DWCP_NEXTHOP_VERSION, sizeof(struct dwcp_id_entry)},
+	[RIB_PORT_ADDR] = {DWCP_SECTION_PORT_ADDR, DWCP_PORT_ADDR_VERSION,
+			   sizeof(struct dwcp_port_addr)},
 };
 
 /* An array as it is now, wherever it comes from. */
@@ -62,7 +64,7 @@ static u64 now_ns(void)
 static void array_get(const struct rib *r, u32 s, struct source_array *ret)
 {
 	static const enum fib_array fib[] = {FIB_ROOT, FIB_DIRECT, FIB_NODE, FIB_LEAF};
-	const struct rib_array *own[] = {&r->nexthop, &r->bucket, &r->id};
+	const struct rib_array *own[] = {&r->nexthop, &r->bucket, &r->id, &r->port_addr};
 	size_t len;
 
 	if (s < DWCP_ARRAY_LEN(fib)) {
@@ -127,6 +129,11 @@ static u64 chunks_of(const struct rib *r, u64 len)
 	return DWCP_DIV_UP(len, r->cfg.chunk_bytes);
 }
 
+static bool section_left_out(const struct manifest_cfg *cfg, u32 s)
+{
+	return cfg->without >> rows[s].section & 1;
+}
+
 static int section_publish(struct rib *r, u32 s, struct draft *d)
 {
 	struct source_array a;
@@ -188,10 +195,13 @@ static int fresh_settle(const struct rib *r, struct draft *d)
 static int draft_manifest(struct rib *r, const struct manifest_cfg *cfg, struct draft *d)
 {
 	struct manifest_section sections[RIB_N_SECTIONS];
+	u32 n = 0;
 	int err;
 
-	for (u32 s = 0; s < RIB_N_SECTIONS; s++)
-		sections[s] = (struct manifest_section){
+	for (u32 s = 0; s < RIB_N_SECTIONS; s++) {
+		if (section_left_out(cfg, s))
+			continue;
+		sections[n++] = (struct manifest_section){
 			.section = rows[s].section,
 			.version = rows[s].version,
 			.element_bytes = rows[s].element_bytes,
@@ -200,7 +210,8 @@ static int draft_manifest(struct rib *r, const struct manifest_cfg *cfg, struct 
 			.segments = d->descs + d->first[s],
 			.n_segments = d->count[s],
 		};
-	err = manifest_build(cfg, sections, RIB_N_SECTIONS, &d->manifest);
+	}
+	err = manifest_build(cfg, sections, n, &d->manifest);
 	if (err)
 		return err == -E2BIG ? -ENOSPC : err;
 	d->manifest_fd = manifest_seal(d->manifest);
@@ -258,6 +269,7 @@ static void draft_adopt(struct rib *r, struct draft *d)
 	rib_array_clean(&r->nexthop);
 	rib_array_clean(&r->bucket);
 	rib_array_clean(&r->id);
+	rib_array_clean(&r->port_addr);
 	r->dirty = false;
 }
 
@@ -289,7 +301,8 @@ int rib_publish(struct rib *r, const struct manifest_cfg *cfg, const struct tabl
 	if (!err)
 		err = draft_alloc(r, &d);
 	for (u32 s = 0; s < RIB_N_SECTIONS && !err; s++)
-		err = section_publish(r, s, &d);
+		if (!section_left_out(cfg, s))
+			err = section_publish(r, s, &d);
 	if (!err)
 		err = fresh_settle(r, &d);
 	if (!err)

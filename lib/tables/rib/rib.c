@@ -27,6 +27,7 @@ struct rib *rib_create(const struct rib_cfg *cfg)
 	rib_array_init(&r->nexthop, sizeof(struct dwcp_nexthop), cfg->chunk_bytes);
 	rib_array_init(&r->bucket, sizeof(u32), cfg->chunk_bytes);
 	rib_array_init(&r->id, sizeof(struct dwcp_id_entry), cfg->chunk_bytes);
+	rib_array_init(&r->port_addr, sizeof(struct dwcp_port_addr), cfg->chunk_bytes);
 	r->fib = fib_builder_create(&fib_cfg);
 	if (!r->fib || route_table_init(&r->t4, FIB_IP4) || route_table_init(&r->t6, FIB_IP6) ||
 	    rib_nexthop_init(r)) {
@@ -50,6 +51,7 @@ void rib_free(struct rib *r)
 	rib_array_fini(&r->nexthop);
 	rib_array_fini(&r->bucket);
 	rib_array_fini(&r->id);
+	rib_array_fini(&r->port_addr);
 	free(r);
 }
 

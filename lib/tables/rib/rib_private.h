@@ -143,6 +143,13 @@ struct rib_port {
 	u16 index; /* now; RIB_NO_PORT = not configured */
 };
 
+/* One of the router's own. */
+struct rib_address {
+	struct config_addr addr;
+	u16 port;      /* into rib_ports.ports */
+	bool observed; /* by rib_port_addresses_set(); else configured */
+};
+
 struct rib_connected {
 	struct fib_addr addr;
 	u16 port; /* into rib_ports.ports */
@@ -161,6 +168,8 @@ struct rib_adjacency {
 	u32 n_ports;
 	u16 by_index[CONFIG_MAX_PORTS];
 	u32 n_index;
+	struct rib_address *addresses; /* configured ones first, by port; then the observed */
+	u32 n_addresses;
 	struct rib_connected *connected;
 	u32 n_connected;
 	struct rib_neighbour *neighbours;
@@ -177,11 +186,22 @@ struct rib_path {
 };
 
 void rib_adjacency_fini(struct rib_adjacency *a);
+void rib_addr_mask(u8 family, struct fib_addr *a, u8 len);
+void rib_host_prefix(struct fib_prefix *p, u8 family, const struct fib_addr *a);
+int rib_connected_replace(struct rib *r);
 /* The port (into ports) that a path leaves by; RIB_NO_PORT = none. */
 u16 rib_path_port(const struct rib_adjacency *a, const struct rib_path *p);
 const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 					       const struct rib_path *p, u16 port);
 bool rib_addr_is_link_local(u8 family, const struct fib_addr *a);
+
+/* ---- address.c: the router's own addresses -------------------------------------------------------------------- */
+
+/* @a: its ports are known. Those of @cfg, and what was observed before. Return: 0, -EINVAL, -ENOMEM. */
+int rib_addresses_build(struct rib_adjacency *a, const struct rib_adjacency *old,
+			const struct dwcp_config *cfg);
+/* Local routes and the port_addr section follow the addresses. */
+int rib_addresses_apply(struct rib *r);
 
 /* ---- path_set.c: what a route says, in canonical form ------------------------------------------------------- */
 
@@ -299,6 +319,7 @@ enum rib_section {
 	RIB_NEXTHOP,
 	RIB_BUCKET,
 	RIB_ID,
+	RIB_PORT_ADDR,
 	RIB_N_SECTIONS
 };
 
@@ -309,10 +330,11 @@ struct rib {
 	struct route_pool pool;
 	struct rib_adjacency adj;
 	struct rib_nexthops nhs;
-	struct rib_array nexthop, bucket, id;
+	struct rib_array nexthop, bucket, id, port_addr;
 	u64 counts[RIB_N_SOURCES][2];
 	bool phase[RIB_N_SOURCES];
 	bool dirty;
+	bool addresses_stale;	    /* routes don't follow the addresses yet: memory was short */
 	u32 log[RIB_LOG_STEPS + 1]; /* group.c */
 	struct rib_segments published[RIB_N_SECTIONS];
 	struct table_image image;

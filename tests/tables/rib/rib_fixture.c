@@ -34,7 +34,9 @@ void fixture_fini(struct fixture *f)
 
 void fixture_publish(struct fixture *f)
 {
-	struct manifest_cfg cfg = {.generation = ++f->number, .created_unix_ns = 1};
+	struct manifest_cfg cfg = {.generation = ++f->number,
+				   .created_unix_ns = 1,
+				   .without = f->without};
 	struct generation_limits limits = {.n_ports = f->n_ports};
 	char reason[GENERATION_REASON_MAX] = "";
 	struct generation *g;

@@ -15,6 +15,7 @@ struct fixture {
 	const struct table_image *image;
 	u64 number;
 	u32 n_ports;
+	u32 without; /* as manifest_cfg has it */
 };
 
 void fixture_init(struct fixture *f, u32 chunk_bytes);
