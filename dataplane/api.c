@@ -130,8 +130,9 @@ static void get_stats(void *arg, const struct http_request *req, struct http_res
 {
 	struct dataplane *dp = arg;
 
-	rsp->body = json_pack("{s:o, s:o}", "workers", stats_workers_json(dp->stats_page),
-			      "accounting", stats_accounting_json(dp->stats_page));
+	rsp->body = json_pack("{s:o, s:o, s:o}", "workers", stats_workers_json(dp->stats_page),
+			      "accounting", stats_accounting_json(dp->stats_page), "icmp",
+			      stats_icmp_json(dp->stats_page));
 }
 
 static void get_drops(void *arg, const struct http_request *req, struct http_response *rsp)

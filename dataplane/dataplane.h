@@ -62,6 +62,9 @@ struct tx_stage {
 	struct rte_mbuf *mbuf[BURST_MAX];
 };
 
+struct originate;
+struct icmp;
+
 struct worker {
 	/* read mostly */
 	u32 idx;
@@ -78,6 +81,9 @@ struct worker {
 	u64 epoch_tsc,
 		epoch_ns; /* one moment on both clocks: events carry CLOCK_MONOTONIC without a syscall */
 	u64 sleep_max_ns; /* 0 = poll */
+	struct originate
+		*originate; /* this worker's alone, as icmp; NULL: it sends nothing of its own */
+	struct icmp *icmp;
 	struct rx_queue rxq[WORKER_MAX_RXQ];
 
 	/* written every burst, by this worker alone */
@@ -132,6 +138,14 @@ struct dataplane {
 	struct host *host;
 	u64 started_ns;
 };
+
+/* Of a next hop that forwards: bytes of IP. */
+dwcp_inline u32 nexthop_mtu(const struct dataplane *dp, const struct dwcp_nexthop *nh)
+{
+	const struct port *port = &dp->port[nh->port];
+
+	return nh->mtu && nh->mtu < port->mtu ? nh->mtu : port->mtu;
+}
 
 dwcp_inline struct dwcp_stats_hdr *dataplane_stats(const struct dataplane *dp)
 {

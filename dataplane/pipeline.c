@@ -11,6 +11,8 @@
 #include <dwcp/util/parse_inline.h>
 
 #include "dataplane.h"
+#include "icmp.h"
+#include "originate.h"
 
 /* Cycles since the last mark go to a stage. */
 static void stage_mark(struct worker *w, enum dwcp_stage stage)
@@ -60,6 +62,8 @@ void pipeline_run(struct worker *w, struct burst *b)
 		pipeline_timed(w, b);
 	else
 		pipeline_path(w, b, false);
+	if (dwcp_unlikely(b->originates))
+		originate_flush(w);
 }
 
 /* CLOCK_MONOTONIC from the TSC. */
@@ -203,15 +207,36 @@ dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
 		b->pkt[to] = b->pkt[from];
 }
 
-/* The kernel may want it. Return: false = it has it. */
-static bool sweep_one(struct worker *w, struct burst *b, u32 i)
+/* A death that may be told to the sender, or be none yet. Return: true when the mbuf is in use again. */
+static dwcp_noinline bool burst_mourn(struct worker *w, struct burst *b, u32 i,
+				      enum drop_reason reason)
 {
-	u32 verdict = host_punt(w, b->mbuf[i], b->rx_port_idx, b->verdict[i] - VERDICT_DROP_BASE);
-
-	if (verdict == VERDICT_TO_HOST)
+	/* of what we have made ourselves nobody is told */
+	if (b != &w->burst) {
+		drop_one(w, b->mbuf[i], reason, BURST_MAX);
 		return false;
-	drop_one(w, b->mbuf[i], verdict - VERDICT_DROP_BASE, i);
-	return true;
+	}
+	if (reason == DROP_MTU_EXCEEDED && icmp_fragment(w, i))
+		return false;
+	drop_one(w, b->mbuf[i], reason, i);
+	return icmp_answer(w, i, reason);
+}
+
+/* Packet i can't go on: the kernel may want it, its sender may be told. Return: true when the mbuf is in use again. */
+static bool burst_bury(struct worker *w, struct burst *b, u32 i)
+{
+	u32 verdict = b->verdict[i];
+	enum drop_reason reason;
+
+	if (b == &w->burst)
+		verdict = host_punt(w, b->mbuf[i], b->rx_port_idx, verdict - VERDICT_DROP_BASE);
+	if (verdict == VERDICT_TO_HOST)
+		return true;
+	reason = verdict - VERDICT_DROP_BASE;
+	if (icmp_concerns(reason))
+		return burst_mourn(w, b, i, reason);
+	drop_one(w, b->mbuf[i], reason, i);
+	return false;
 }
 
 void burst_sweep(struct worker *w, struct burst *b)
@@ -225,7 +250,7 @@ void burst_sweep(struct worker *w, struct burst *b)
 	for (u32 i = 0; i < b->n; i++) {
 		if (b->verdict[i] >= VERDICT_DROP_BASE) {
 			b->bytes -= b->frame_len[i];
-			if (sweep_one(w, b, i))
+			if (!burst_bury(w, b, i))
 				dead[n_dead++] = b->mbuf[i];
 			continue;
 		}

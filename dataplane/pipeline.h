@@ -30,10 +30,11 @@ struct burst {
 	u16 n;	    /* alive */
 	u16 n_dead; /* marked since the last sweep */
 	u16 rx_port_idx;
-	bool timed; /* this burst is sampled */
-	u64 common; /* bit i: packet i is common: .col is right, .pkt is not filled */
-	u64 ip6;    /* bit i: packet i is IPv6 */
-	u64 bytes;  /* of all alive */
+	bool timed;	 /* this burst is sampled */
+	bool originates; /* packets of our own wait to be sent behind it (originate.h) */
+	u64 common;	 /* bit i: packet i is common: .col is right, .pkt is not filled */
+	u64 ip6;	 /* bit i: packet i is IPv6 */
+	u64 bytes;	 /* of all alive */
 	u64 start_tsc;
 	const struct generation *gen;
 	struct rte_mbuf *mbuf[BURST_MAX];

@@ -29,11 +29,6 @@ static dwcp_noinline void mbuf_trim_tail(struct rte_mbuf *m, u32 frame_len)
 		m->nb_segs++;
 }
 
-dwcp_inline u32 rewrite_mtu(const struct port *port, const struct dwcp_nexthop *nh)
-{
-	return nh->mtu && nh->mtu < port->mtu ? nh->mtu : port->mtu;
-}
-
 static u32 rewrite_decide(const struct pkt *p, u32 mtu)
 {
 	u32 verdict = pkt_forward_check(p);
@@ -77,7 +72,7 @@ static u32 rewrite_commit(const struct dataplane *dp, struct rte_mbuf *m,
 static dwcp_noinline u32 rewrite_any(const struct dataplane *dp, struct burst *b, u32 i)
 {
 	const struct dwcp_nexthop *nh = &b->gen->nexthop[b->slot[i]];
-	u32 mtu = rewrite_mtu(&dp->port[nh->port], nh), verdict;
+	u32 mtu = nexthop_mtu(dp, nh), verdict;
 	const struct pkt *p = burst_pkt(b, i);
 	struct rte_mbuf *m = b->mbuf[i];
 

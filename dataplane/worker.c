@@ -22,6 +22,7 @@
 #include <rte_ring.h>
 
 #include "dataplane.h"
+#include "icmp.h"
 #include "log.h"
 
 #define GAP_THRESHOLD_NS  100000 /* a tenth of what a 1,024-slot ring holds at 1 Mpps */
@@ -224,6 +225,8 @@ int workers_create(struct dataplane *dp)
 		w->epoch_ns = clock_ns();
 		w->gap_threshold_tsc = GAP_THRESHOLD_NS * (w->tsc_hz / 1000000) / 1000;
 		w->sample_mask = (1u << dp->cfg->dataplane.sample_shift) - 1;
+		if (icmp_open(w))
+			return -ENOMEM;
 		dp->worker[i++] = w;
 	}
 	if (worker_assign_queues(dp))

@@ -6,6 +6,15 @@
 
 #include <dwcp/util/parse_inline.h>
 
+#define IP6_MAX_EXTENSIONS 8
+#define IP6_MAX_OPTIONS	   64
+
+dwcp_inline bool is_extension6(u8 next)
+{
+	return next == IP_PROTO_HOP_BY_HOP || next == IP_PROTO_ROUTING ||
+	       next == IP_PROTO_FRAGMENT || next == IP_PROTO_AH || next == IP_PROTO_DESTINATION;
+}
+
 /*
  * An IP packet inside a frame. Two lengths, never mixed up: what the packet has (judged by its headers), and how
  * much of that can be read, which is less when the frame is a chain of buffers.

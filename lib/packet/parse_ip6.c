@@ -16,9 +16,6 @@
  */
 #include "parse_internal.h"
 
-#define IP6_MAX_EXTENSIONS 8
-#define IP6_MAX_OPTIONS	   64
-
 #define IP6_OPTION_PAD1	   0x00
 #define IP6_OPTION_JUMBO   0xc2
 
@@ -112,17 +109,11 @@ static u32 parse_extension(struct chain *c, struct pkt *p)
 	return verdict;
 }
 
-static bool is_extension(u8 next)
-{
-	return next == IP_PROTO_HOP_BY_HOP || next == IP_PROTO_ROUTING ||
-	       next == IP_PROTO_FRAGMENT || next == IP_PROTO_AH || next == IP_PROTO_DESTINATION;
-}
-
 static u32 parse_chain(struct chain *c, struct pkt *p)
 {
 	u32 verdict = VERDICT_PASS;
 
-	while (verdict == VERDICT_PASS && !c->end && is_extension(c->next)) {
+	while (verdict == VERDICT_PASS && !c->end && is_extension6(c->next)) {
 		if (c->next == IP_PROTO_HOP_BY_HOP && c->n_headers)
 			return VERDICT_DROP(DROP_IP6_EXTENSION_ORDER);
 		if (c->n_headers++ == IP6_MAX_EXTENSIONS)

@@ -17,6 +17,7 @@ static const char full[] =
 	"dataplane: { workers = [3, 3, 1023]; control_cpu = 0; idle = \"poll\"; file_prefix = "
 	"\"x\";\n"
 	"  memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 5; }; tables: { lock = false; }; "
+	"icmp: { errors_pps = 5; interface_info = true; }; "
 	"};\n"
 	"agent: { socket_gid = 2147483647; };\n"
 	"ports = ( { name = \"p0\"; device = \"af_packet\"; args = \"iface=a,b=\\\"c\\\"\"; mtu = "

@@ -14,7 +14,8 @@
 
 static const char config[] =
 	"node: { name = \"t\"; state_dir = \"/tmp\"; run_dir = \"/tmp\"; };\n"
-	"dataplane: { workers = [0]; sample_shift = 1; memory: { huge_pages = \"off\"; size_mb = "
+	"dataplane: { workers = [0]; sample_shift = 1; icmp: { errors_pps = 0; }; memory: { "
+	"huge_pages = \"off\"; size_mb = "
 	"64; mbufs = 4096; }; };\n"
 	"ports: ( { name = \"p0\"; device = \"ring\"; addresses = [ \"192.0.4.1/24\" ]; rx_ring = "
 	"512; tx_ring = 512; },\n"
@@ -157,6 +158,8 @@ static void expect_drop(struct engine *e, u32 dst, u32 payload, enum drop_reason
 	u64 before = engine_drops(e, reason);
 
 	udp4(&b, dst, payload);
+	b.bytes[b.l3 + 6] = 0x40; /* DF: what is too large dies */
+	build_fix_checksum(&b);
 	m = engine_mbuf(e, b.bytes, b.len, b.len);
 	engine_burst(e, 0, &m, 1);
 	assert_int_equal(engine_drops(e, reason), before + 1);

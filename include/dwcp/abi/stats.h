@@ -108,6 +108,20 @@ struct dwcp_stats_io {
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
+#define DWCP_STATS_ICMP_MAX 16
+
+/* ICMP errors: [0] IPv4, [1] IPv6, then by enum icmp_error of util/icmp.h (append only). */
+struct dwcp_stats_icmp {
+	u64 sent[2][DWCP_STATS_ICMP_MAX];
+	u64 limited[2][DWCP_STATS_ICMP_MAX]; /* not sent, since there were too many */
+	u64 forbidden; /* not sent: a packet that nobody answers (group, error, later fragment, …) */
+	u64 no_source; /* not sent: neither port has an address of the family */
+	u64 no_room;   /* not sent: no room in the buffer for the headers */
+	/* IPv4 packets that were larger than the MTU and may be cut */
+	u64 fragmented, fragments, fragment_failed;
+	u64 reserved[10];
+};
+
 struct dwcp_stats_worker {
 	/* written by: this worker at the end of each burst; read by: all */
 	u64 heartbeat; /* loop iterations */
@@ -132,6 +146,7 @@ struct dwcp_stats_worker {
 
 	struct dwcp_stats_io port[DWCP_STATS_MAX_PORTS];
 	struct dwcp_stats_host host[DWCP_STATS_HOST_CLASSES];
+	struct dwcp_stats_icmp icmp;
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 /* Of a port's twin. */

@@ -113,6 +113,11 @@ struct dwcp_config {
 			u32 queue;	       /* frames a worker and queue */
 			u32 stall_ms;
 		} host;
+		struct {
+			u32 errors_pps, errors_burst; /* in all; pps 0 = none */
+			u32 destination_pps, destination_burst;
+			bool interface_info;
+		} icmp;
 		u32 sample_shift; /* one burst in 2^n is timed */
 	} dataplane;
 

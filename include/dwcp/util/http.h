@@ -110,5 +110,10 @@ json_t *
 stats_tables_json(const void *page); /* generation, adoptions, refusals, mapped bytes, stored */
 /** stats_accounting_json() - {"rx":…, "from_host", "originated", "tx", "to_host", "dropped", "queued", "difference"} */
 json_t *stats_accounting_json(const void *page);
+/**
+ * stats_icmp_json() - {"errors": [{"error", "family", "sent", "limited"}…], "unsent": {"forbidden", "no_source",
+ * "no_room"}, "fragmentation": {"packets", "fragments", "failed"}}; null of a dataplane that doesn't count them.
+ */
+json_t *stats_icmp_json(const void *page);
 /** stats_drop_name() - the name of a drop reason as the API and the CLI show it ("ip4_ttl"). Return: @buf. */
 const char *stats_drop_name(u32 reason, char *buf, size_t size);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* originate.c - see originate.h. Thread: worker. */
+#include "originate.h"
+
+static void originate_run(struct worker *w, struct burst *b)
+{
+	stage_route(w, b);
+	stage_rewrite(w, b);
+	stage_tx(w, b);
+	b->n = 0;
+	b->bytes = 0;
+}
+
+void originate_add(struct worker *w, struct rte_mbuf *m, const struct pkt *p, bool counted)
+{
+	struct burst *b = &w->originate->burst;
+	u32 i = b->n;
+
+	b->gen = w->burst.gen;
+	b->rx_port_idx = w->burst.rx_port_idx;
+	b->mbuf[i] = m;
+	b->frame[i] = rte_pktmbuf_mtod(m, u8 *);
+	b->seg_len[i] = m->data_len;
+	b->frame_len[i] = m->pkt_len;
+	b->verdict[i] = VERDICT_PASS;
+	b->pkt[i] = *p;
+	b->bytes += m->pkt_len;
+	b->common = 0;
+	b->n++;
+	w->burst.originates = true;
+	if (counted)
+		dwcp_count(&w->stats->originated, 1);
+	/* full: the rest of them goes later, and these a little early; stages of one burst use nothing of another's */
+	if (b->n == BURST_MAX)
+		originate_run(w, b);
+}
+
+void originate_flush(struct worker *w)
+{
+	w->burst.originates = false;
+	originate_run(w, &w->originate->burst);
+}
