@@ -11,7 +11,8 @@
 #include <dwcp/util/parse_inline.h>
 
 static struct parse_common parse_burst_none(const struct parse_cfg *cfg, const u8 *const *frame,
-					    const u32 *seg_len, u32 n, struct pkt_columns *ret)
+					    const u32 *seg_len, u32 from, u32 to,
+					    struct pkt_columns *ret)
 {
 	return (struct parse_common){0};
 }
@@ -22,7 +23,6 @@ static struct parse_common parse_burst_none(const struct parse_cfg *cfg, const u
 #define TARGET	    __attribute__((target("avx2")))
 #define inline_here TARGET static inline __attribute__((always_inline))
 #define LANES	    8u
-#define TAIL_MIN    3u /* one or two are cheaper one by one */
 
 struct columns {
 	__m256i c0, c1, c2, c3;
@@ -413,24 +413,25 @@ inline_here void common_add(struct parse_common *to, struct parse_common eight, 
 
 TARGET static struct parse_common parse_burst_avx2(const struct parse_cfg *cfg,
 						   const u8 *const *frame, const u32 *seg_len,
-						   u32 n, struct pkt_columns *ret)
+						   u32 from, u32 to, struct pkt_columns *ret)
 {
 	struct parse_common common = {0};
 	u32 at;
 
-	for (at = 0; at + LANES <= n; at += LANES) {
+	for (at = from; at + LANES <= to; at += LANES) {
 		if (dwcp_likely(long_enough(seg_len + at)))
 			common_add(&common, parse_eight(cfg, frame + at, seg_len + at, ret, at),
 				   at);
 	}
-	if (n - at >= TAIL_MIN)
-		common_add(&common, parse_tail(cfg, frame + at, seg_len + at, n - at, ret, at), at);
+	if (to - at >= PARSE_BURST_MIN)
+		common_add(&common, parse_tail(cfg, frame + at, seg_len + at, to - at, ret, at),
+			   at);
 	return common;
 }
 #endif
 
 static struct parse_common (*chosen)(const struct parse_cfg *, const u8 *const *, const u32 *, u32,
-				     struct pkt_columns *) = parse_burst_none;
+				     u32, struct pkt_columns *) = parse_burst_none;
 
 /* Before main(), as fib/lookup.c. */
 __attribute__((constructor)) static void variant_choose(void)
@@ -443,7 +444,7 @@ __attribute__((constructor)) static void variant_choose(void)
 }
 
 struct parse_common parse_burst(const struct parse_cfg *cfg, const u8 *const *frame,
-				const u32 *seg_len, u32 n, struct pkt_columns *ret)
+				const u32 *seg_len, u32 from, u32 to, struct pkt_columns *ret)
 {
-	return chosen(cfg, frame, seg_len, n, ret);
+	return chosen(cfg, frame, seg_len, from, to, ret);
 }

@@ -110,7 +110,7 @@ static void check_burst(const struct parse_cfg *cfg, const u8 *block, u32 seg_le
 	u32 lens[8] = {seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len, seg_len};
 	struct pkt_columns columns;
 	struct pkt p;
-	struct parse_common found = parse_burst(cfg, frame, lens, 8, &columns);
+	struct parse_common found = parse_burst(cfg, frame, lens, 0, 8, &columns);
 	u64 common = found.ip4 | found.ip6;
 
 	if (common == 0) /* no vector unit, or not common: then indeed not */

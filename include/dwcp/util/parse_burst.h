@@ -15,6 +15,7 @@
 #include <dwcp/packet.h>
 
 #define PARSE_BURST_MAX 64
+#define PARSE_BURST_MIN 3u /* fewer are cheaper one by one, and none of them is taken */
 
 struct pkt_columns {
 	/* host order; of a packet those of its family */
@@ -38,14 +39,14 @@ struct parse_common {
 };
 
 /**
- * parse_burst() - which packets of a burst are common, and their columns.
+ * parse_burst() - which of packets [@from, @to) of a burst are common, and their columns.
  *
- * @frame:   [n] start of each Ethernet header. Borrowed.
- * @seg_len: [n] bytes readable there.
- * @n:       ≤ PARSE_BURST_MAX.
+ * @frame:   [to] start of each Ethernet header. Borrowed.
+ * @seg_len: [to] bytes readable there.
+ * @from:    a multiple of 8; @to ≤ PARSE_BURST_MAX.
  * @ret:     entries of packets that are not common are left in any state.
  *
  * Thread: any. Pure. Return: none without AVX2: then parse_packet() takes all.
  */
 struct parse_common parse_burst(const struct parse_cfg *cfg, const u8 *const *frame,
-				const u32 *seg_len, u32 n, struct pkt_columns *ret);
+				const u32 *seg_len, u32 from, u32 to, struct pkt_columns *ret);
