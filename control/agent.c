@@ -139,6 +139,8 @@ int agent_open(struct agent *a, const struct agent_options *options, struct bund
 		err = publish_open(a);
 	if (!err)
 		err = reload_first(a);
+	if (!err)
+		err = mirror_open(a);
 	if (err == -ENOMEM)
 		failed("no_memory", a->api_path ? a->api_path : "", err, "give the machine more");
 	if (err)
@@ -149,6 +151,7 @@ int agent_open(struct agent *a, const struct agent_options *options, struct bund
 void agent_close(struct agent *a)
 {
 	a->closing = true;
+	mirror_stop(a);
 	/* what was accepted is finished and answered */
 	worker_free(a->loader_thread);
 	worker_free(a->builder_thread);
@@ -156,6 +159,7 @@ void agent_close(struct agent *a)
 		event_base_loop(a->loop.base, EVLOOP_NONBLOCK);
 	http_server_close(a->http);
 	publish_close(a);
+	mirror_close(a);
 	builder_free(a->builder);
 	if (a->current != a->started)
 		bundle_free(a->current);

@@ -14,11 +14,13 @@
 #include <dwcp/util/http.h>
 
 #include "core/core.h"
+#include "core/kernel_routes.h"
 #include "io/builder.h"
 #include "io/bundle.h"
 #include "io/events.h"
 #include "io/link.h"
 #include "io/loop.h"
+#include "io/netlink.h"
 #include "io/worker.h"
 
 #define AGENT_ERROR_MAX 256
@@ -49,6 +51,21 @@ struct agent_reload {
 	u64 event_ns;
 };
 
+/* What the mirror says of itself: a copy, taken when the netlink thread has nothing better to do. */
+struct mirror_facts {
+	bool enabled, synced;
+	struct netlink_facts netlink;
+	struct kernel_facts kernel;
+	u64 n_batches, n_changes; /* handed to the builder */
+	u64 n_reconciles;	  /* dumps compared, both families */
+	u64 n_divergence;	  /* prefixes that a periodic one found to differ */
+	u64 n_silent; /* those that one after a change of links or addresses did: the kernel changes routes silently then */
+	u64 reconciled_ns;	  /* when the last one ended; 0 = none yet */
+	int err;		  /* of the last batch */
+};
+
+struct mirror;
+
 struct agent {
 	struct loop loop;
 	struct agent_options options;
@@ -65,6 +82,9 @@ struct agent {
 	struct loop_event *core_timer;
 	const struct table_image *image; /* built last */
 	struct agent_tables built, adopted;
+
+	struct mirror *mirror; /* NULL: there is no netlink */
+	bool mirror_wait;      /* nothing is published until the kernel's routes are in, for a bounded time */
 
 	struct link *link;
 	struct events *events;
@@ -95,6 +115,18 @@ void publish_changed(struct agent *a);
 /** publish_hold_check() - may the running dataplane be sent what this configuration makes? */
 void publish_hold_check(struct agent *a);
 void publish_coalesce_set(struct agent *a, u32 coalesce_ms);
+
+/* ---- mirror.c: the kernel's routes, through netlink thread and builder ---------------------------------------- */
+
+/** mirror_open() - after reload_first(). Without netlink there is no mirror: logged, and no error. Return: 0, -ENOMEM. */
+int mirror_open(struct agent *a);
+/** mirror_stop() - before the builder's thread ends: submits nothing more. */
+void mirror_stop(struct agent *a);
+void mirror_close(struct agent *a);
+/** mirror_configure() - the configuration is another one. */
+void mirror_configure(struct agent *a);
+/** mirror_facts() - Return: false: there is none. */
+bool mirror_facts(const struct agent *a, struct mirror_facts *ret);
 
 /* ---- reload.c ------------------------------------------------------------------------------------------------ */
 

@@ -153,21 +153,25 @@ static bool ports_same(const struct agent *a)
 
 void publish_hold_check(struct agent *a)
 {
-	bool hold;
+	bool hold, differ;
 
 	if (!link_pages(a->link)->stats)
 		return;
-	hold = !ports_same(a);
-	if (hold == a->core.hold)
+	differ = !ports_same(a);
+	hold = differ || a->mirror_wait;
+	if (!differ)
+		a->error_hold[0] = 0;
+	if (hold == a->core.hold && differ == (a->error_hold[0] != 0))
 		return;
-	a->error_hold[0] = 0;
-	if (hold) {
+	if (!differ && hold) {
+		log_event("tables.hold reason=kernel_routes_are_read");
+	} else if (hold) {
 		snprintf(a->error_hold, sizeof(a->error_hold),
 			 "the dataplane runs with other ports than the configuration has: tables "
 			 "are kept as they are until dwcp-dataplane is restarted");
 		log_event("tables.hold reason=ports_differ next=until_dataplane_restart");
 	} else {
-		log_event("tables.release reason=ports_agree");
+		log_event("tables.release");
 	}
 	step_simple(a, hold ? CORE_EVT_HOLD : CORE_EVT_RELEASE);
 }

@@ -107,6 +107,7 @@ static void config_use(struct agent *a, struct bundle *b)
 		bundle_free(old); /* the builder has let go of it */
 	publish_coalesce_set(a, b->cfg->agent.coalesce_ms);
 	publish_hold_check(a);
+	mirror_configure(a);
 }
 
 static void applied(struct builder_apply *p)

@@ -14,6 +14,7 @@ const struct http_route api_routes[] = {
 	{"GET", "/v1/routes", routes_get, false},
 	{"GET", "/v1/routes/lookup", lookup_get, false},
 	{"GET", "/v1/routes/count", routes_count_get, false},
+	{"GET", "/v1/routes/mirror", routes_mirror_get, false},
 	{"PUT", "/v1/routes", route_put, true},
 	{"DELETE", "/v1/routes", route_delete, true},
 	{"GET", "/v1/config", config_get, false},

@@ -26,6 +26,10 @@ void history_get(void *arg, const struct http_request *req, struct http_response
 void lookup_get(void *arg, const struct http_request *req, struct http_response *rsp);
 void routes_get(void *arg, const struct http_request *req, struct http_response *rsp);
 void routes_count_get(void *arg, const struct http_request *req, struct http_response *rsp);
+/* mirror.c */
+void routes_mirror_get(void *arg, const struct http_request *req, struct http_response *rsp);
+/** mirror_json() - owned by the caller. */
+json_t *mirror_json(const struct agent *a);
 /* routes_edit.c */
 void route_put(void *arg, const struct http_request *req, struct http_response *rsp);
 void route_delete(void *arg, const struct http_request *req, struct http_response *rsp);

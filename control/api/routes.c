@@ -4,6 +4,7 @@
  * between two jobs and is answered when it is back.
  */
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ struct routes_query {
 	char address[ADDR_TEXT_MAX];
 	struct fib_prefix after;
 	bool has_after;
-	int source; /* -1 = all */
+	int source;   /* -1 = all */
+	int protocol; /* of the kernel's routes; -1 = all */
 	/* of a list that is being made */
 	json_t *list;
 	u32 n, n_visited;
@@ -52,6 +54,33 @@ static int source_find(const struct dwcp_config *cfg, const char *name)
 			return i;
 	}
 	return -ENOENT;
+}
+
+/* Who put a route of the kernel there, as rt_protos of iproute2 has it. Return: NULL: no name. */
+static const char *protocol_name(u8 protocol)
+{
+	static const char *const names[256] = {
+		[RTPROT_REDIRECT] = "redirect", [RTPROT_KERNEL] = "kernel",
+		[RTPROT_BOOT] = "boot",		[RTPROT_STATIC] = "static",
+		[RTPROT_GATED] = "gated",	[RTPROT_RA] = "ra",
+		[RTPROT_MRT] = "mrt",		[RTPROT_ZEBRA] = "zebra",
+		[RTPROT_BIRD] = "bird",		[RTPROT_DNROUTED] = "dnrouted",
+		[RTPROT_XORP] = "xorp",		[RTPROT_NTK] = "ntk",
+		[RTPROT_DHCP] = "dhcp",		[RTPROT_KEEPALIVED] = "keepalived",
+		[RTPROT_BABEL] = "babel",	[99] = "openr",
+		[RTPROT_BGP] = "bgp",		[RTPROT_ISIS] = "isis",
+		[RTPROT_OSPF] = "ospf",		[RTPROT_RIP] = "rip",
+		[RTPROT_EIGRP] = "eigrp",
+	};
+
+	return names[protocol];
+}
+
+static json_t *protocol_json(u8 protocol)
+{
+	const char *name = protocol_name(protocol);
+
+	return name ? json_string(name) : json_sprintf("%u", protocol);
 }
 
 static json_t *port_json(const struct dwcp_config *cfg, u16 port)
@@ -110,15 +139,19 @@ static json_t *route_json(const struct dwcp_config *cfg, const struct rib_route 
 {
 	json_t *paths = json_array();
 	char prefix[ADDR_TEXT_MAX];
+	json_t *o;
 
 	for (u32 i = 0; i < r->n_paths; i++)
 		json_array_append_new(paths, full ? path_full_json(cfg, &r->paths[i])
 						  : path_json(cfg, &r->paths[i]));
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:I, s:b, s:o}", "prefix",
-			 prefix_format(&r->prefix, prefix, sizeof(prefix)), "vrf",
-			 (json_int_t)r->prefix.vrf, "source", source_name(cfg, r->source), "type",
-			 route_type_name(r->type), "slot", (json_int_t)r->slot, "nexthop_id",
-			 (json_int_t)r->nexthop_id, "resolved", (int)r->resolved, "paths", paths);
+	o = json_pack("{s:s, s:I, s:s, s:s, s:I, s:I, s:b, s:o}", "prefix",
+		      prefix_format(&r->prefix, prefix, sizeof(prefix)), "vrf",
+		      (json_int_t)r->prefix.vrf, "source", source_name(cfg, r->source), "type",
+		      route_type_name(r->type), "slot", (json_int_t)r->slot, "nexthop_id",
+		      (json_int_t)r->nexthop_id, "resolved", (int)r->resolved, "paths", paths);
+	if (r->source == RIB_KERNEL)
+		json_object_set_new(o, "protocol", protocol_json(r->protocol));
+	return o;
 }
 
 /* ---- submitting -------------------------------------------------------------------------------------------- */
@@ -216,7 +249,8 @@ static int route_visit(void *arg, const struct rib_route *r)
 	q->n_visited++;
 	q->last = r->prefix;
 	if ((q->family && r->prefix.family != q->family) ||
-	    (q->source >= 0 && r->source != q->source))
+	    (q->source >= 0 && r->source != q->source) ||
+	    (q->protocol >= 0 && (r->source != RIB_KERNEL || r->protocol != q->protocol)))
 		return 0;
 	json_array_append_new(q->list, route_json(q->query.builder->cfg, r, false));
 	q->n++;
@@ -243,6 +277,34 @@ static void list_read(struct builder_query *bq)
 			    stopped ? json_integer(q->last.vrf) : json_null());
 }
 
+static int protocol_find(const char *text)
+{
+	u32 number = 0;
+
+	for (u32 i = 0; i < 256; i++)
+		if (protocol_name((u8)i) && strcmp(protocol_name((u8)i), text) == 0)
+			return (int)i;
+	for (const char *c = text; *c; c++) {
+		if (*c < '0' || *c > '9' || number > 255)
+			return -ENOENT;
+		number = number * 10 + (u32)(*c - '0');
+	}
+	return *text && number <= 255 ? (int)number : -ENOENT;
+}
+
+static bool protocol_read(const struct http_request *req, struct http_response *rsp,
+			  struct routes_query *q)
+{
+	const char *text = http_query(req, "protocol");
+
+	q->protocol = text ? protocol_find(text) : -1;
+	if (!text || q->protocol >= 0)
+		return true;
+	http_error(rsp, 400, "query_invalid", "bird, zebra, static, kernel, … or a number",
+		   "protocol: there is no \"%s\"", text);
+	return false;
+}
+
 static bool list_filters_read(const struct agent *a, const struct http_request *req,
 			      struct http_response *rsp, struct routes_query *q)
 {
@@ -251,7 +313,7 @@ static bool list_filters_read(const struct agent *a, const struct http_request *
 
 	if (!query_u32(req, rsp, "family", 0, 6, &family) ||
 	    !query_u32(req, rsp, "limit", LIST_DEFAULT, LIST_MAX, &q->limit) ||
-	    !query_u32(req, rsp, "vrf", 0, UINT32_MAX, &q->vrf))
+	    !query_u32(req, rsp, "vrf", 0, UINT32_MAX, &q->vrf) || !protocol_read(req, rsp, q))
 		return false;
 	q->family = (u8)family;
 	if (family != 0 && family != FIB_IP4 && family != FIB_IP6) {

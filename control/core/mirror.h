@@ -9,13 +9,10 @@
  */
 #pragma once
 
-#include <net/if.h>
-
 #include <dwcp/base.h>
-#include <dwcp/util/fib.h>
+#include <dwcp/util/config.h>
 
 #define MIRROR_MAX_PATHS 256 /* of a message; more are cut, and counted */
-#define MIRROR_MAC_MAX	 8   /* longer link-layer addresses are no Ethernet */
 
 /* ---- links, addresses, neighbours ----------------------------------------------------------------------------- */
 
@@ -25,7 +22,7 @@ struct mirror_link {
 	u32 mtu;
 	u8 mac[6];
 	bool has_mac;
-	char name[IF_NAMESIZE];
+	char name[CONFIG_IFNAME_MAX];
 	const char *port; /* whose twin it is, by its name in the configuration; NULL = of none */
 };
 

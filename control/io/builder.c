@@ -39,7 +39,7 @@ void builder_free(struct builder *b)
 	free(b);
 }
 
-static void event_note(struct builder *b, u64 event_ns)
+void builder_event_note(struct builder *b, u64 event_ns)
 {
 	b->event_ns = DWCP_MAX(b->event_ns, event_ns);
 }
@@ -125,7 +125,7 @@ static void apply_run(struct job *j)
 
 	a->err = bundle_apply(b, a->bundle);
 	b->facts.intent_revision++;
-	event_note(b, a->event_ns);
+	builder_event_note(b, a->event_ns);
 	facts_sum(b);
 	/* so that a revision is never given out twice, whatever happens; mutations insist on it, a reload does not */
 	store_save(&b->store, b->facts.intent_revision);
@@ -193,7 +193,7 @@ static void mutation_accept(struct builder_mutate *m, const struct fib_prefix *p
 	char text[ADDR_TEXT_MAX];
 
 	b->facts.intent_revision++;
-	event_note(b, m->event_ns);
+	builder_event_note(b, m->event_ns);
 	facts_sum(b);
 	m->applied = true;
 	m->rsp.status = 200;

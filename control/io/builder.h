@@ -10,6 +10,7 @@
 #include <dwcp/util/http.h>
 #include <dwcp/util/rib.h>
 
+#include "../core/kernel_routes.h"
 #include "bundle.h"
 #include "store.h"
 #include "worker.h"
@@ -30,6 +31,9 @@ struct builder {
 	u64 event_ns; /* of the last change that no build contains; 0 = none */
 	struct builder_facts facts;
 };
+
+/** builder_event_note() - a change of @event_ns is in the rib. */
+void builder_event_note(struct builder *b, u64 event_ns);
 
 /** builder_create() - loads the store. Return: 0, -errno. */
 int builder_create(struct worker *worker, const struct rib_cfg *cfg, const char *state_dir,
@@ -91,6 +95,25 @@ struct builder_publish {
 };
 
 void builder_submit_publish(struct builder *b, struct builder_publish *p);
+
+/* ---- kernel: routes that the kernel has (builder_kernel.c) -------------------------------------------------- */
+
+struct builder_kernel {
+	struct job job;
+	struct builder *builder;
+	struct kernel_batch batch; /* taken */
+	u64 event_ns;
+	bool synced; /* with it the table is what the kernel's was when it was read whole */
+	void (*applied)(struct builder_kernel *k); /* on the builder's thread */
+	void (*done)(struct builder_kernel *k);	   /* on the loop; frees @k */
+	void *arg;
+	u32 n; /* changes that it had */
+	int err;
+	u64 apply_ns;
+};
+
+/** builder_submit_kernel() - Thread: any. */
+void builder_submit_kernel(struct builder *b, struct builder_kernel *k);
 
 /* ---- query: whatever reads the rib ------------------------------------------------------------------------- */
 

@@ -37,12 +37,14 @@ struct netlink_ops {
 	void (*route)(void *arg, enum mirror_verb verb, u16 nlmsg_flags, bool dumped,
 		      const struct mirror_route *r);
 	void (*dump_begin)(void *arg, enum netlink_kind kind);
+	/* The dump goes on in another buffer: what was told before it was queued before it. */
+	void (*dump_part)(void *arg, enum netlink_kind kind);
 	/* @complete: everything that is there has been told; false: nothing may be swept, another dump follows. */
 	void (*dump_end)(void *arg, enum netlink_kind kind, bool complete);
-	/* What was in the socket has been told: the moment to hand it on. */
-	void (*idle)(void *arg);
-	/* After `tick_ns` without a message, and at least that often. */
-	void (*tick)(void *arg, u64 now_ns);
+	/* The kernel dropped messages: all kinds are dumped again. */
+	void (*lost)(void *arg);
+	/* Some messages have been told, or netlink_wake() was called, or nothing came for a tick. */
+	void (*idle)(void *arg, u64 now_ns);
 };
 
 #define NETLINK_MAX_OPS 4
@@ -62,7 +64,8 @@ int netlink_open(const struct netlink_cfg *cfg, struct netlink **ret_nl);
 /** netlink_register() - before the start, in the order in which they are to be called. NULL members are fine. */
 void netlink_register(struct netlink *nl, const struct netlink_ops *ops, void *arg);
 int netlink_start(struct netlink *nl);
-/** netlink_close() - ends the thread; requests without an answer are done with -ECANCELED. */
+/** netlink_stop() - ends the thread; requests without an answer are done with -ECANCELED. Wakes go nowhere then. */
+void netlink_stop(struct netlink *nl);
 void netlink_close(struct netlink *nl);
 
 /**
@@ -76,12 +79,15 @@ const struct mirror_link *netlink_link_find(const struct netlink *nl, u32 ifinde
 /** netlink_twin_find() - the twin of a port, or NULL. Thread: netlink's. Valid for the callback. */
 const struct mirror_link *netlink_twin_find(const struct netlink *nl, const char *port);
 
-/** netlink_dump() - ask for a kind again (a reconcile). Thread: netlink's. */
+/** netlink_dump() - ask for a kind again (a reconcile), when it is its turn. Thread: netlink's. */
 void netlink_dump(struct netlink *nl, enum netlink_kind kind);
+/** netlink_wake() - have idle() called soon. Any thread. */
+void netlink_wake(struct netlink *nl);
 
 struct netlink_facts {
-	u64 n_messages, n_malformed, n_enobufs, n_resyncs, n_dumps, n_dumps_again;
-	u64 synced_ns; /* when the last full dump ended; 0 = none yet */
+	u64 n_messages, n_malformed, n_enobufs, n_resyncs;
+	u64 n_dumps, n_dumps_again; /* again: the kernel said that one was inconsistent */
+	u64 synced_ns;		    /* when everything had been dumped last; 0 = not yet */
 	u64 rcvbuf_bytes;
 	u32 n_links, n_twins;
 	int err; /* the socket is broken for good: nothing is followed any more */

@@ -21,5 +21,5 @@ struct worker;
 int worker_create(struct loop *loop, const char *name, struct worker **ret_worker);
 /** worker_free() - does what was submitted, then ends the thread. Thread: the loop's. */
 void worker_free(struct worker *w);
-/** worker_submit() - takes the job. Thread: the loop's. */
+/** worker_submit() - takes the job. Thread: any; without a loop the only one. */
 void worker_submit(struct worker *w, struct job *j);

@@ -260,6 +260,23 @@ void check_neighbour(struct schema_load *l, const struct schema_at *at, void *ro
 	}
 }
 
+void check_mirror_table(struct schema_load *l, const struct schema_at *at, void *root, void *elem)
+{
+	const struct dwcp_config *cfg = &((struct config_form *)root)->cfg;
+	const struct mirror_table_cfg *t = elem, *o;
+
+	if (schema_failed(l, at))
+		return;
+	for (o = cfg->mirror.tables; o < t; o++) {
+		if (o->table != t->table)
+			continue;
+		schema_error(l, at, "table",
+			     "expected each table once, got a second (the first is on line %u)",
+			     o->line);
+		return;
+	}
+}
+
 static bool is_connected(const struct dwcp_config *cfg, const struct config_addr *gateway)
 {
 	const struct config_addr *a;

@@ -112,7 +112,11 @@ static int routes_from_form(struct config_form *form, struct arena *arena)
 		return -ENOMEM;
 	for (i = 0; i < form->n_routes; i++) {
 		f = &form->routes[i];
-		routes[i] = (struct route_cfg){f->prefix, f->type, f->paths, f->n_paths, f->line};
+		routes[i] = (struct route_cfg){.prefix = f->prefix,
+					       .type = f->type,
+					       .paths = f->paths,
+					       .n_paths = f->n_paths,
+					       .line = f->line};
 		if (f->type != ROUTE_UNICAST || f->n_paths)
 			continue;
 		single = arena_alloc(arena, 1, sizeof(*single));

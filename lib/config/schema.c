@@ -273,6 +273,29 @@ static const struct schema_table route_file_table = {
 	.line_offset = offsetof(struct route_file_cfg, line),
 };
 
+/* ---- mirror ---- */
+
+static const struct schema_row mirror_table_rows[] = {
+	{.path = "table",
+	 .kind = SCHEMA_INT,
+	 AT(mirror_table_cfg, table),
+	 .min = 1,
+	 .max = UINT32_MAX,
+	 .flags = SCHEMA_REQUIRED,
+	 .help = "Number of the kernel's table: 254 is main, that of a VRF device its own."},
+	{.path = "vrf",
+	 .kind = SCHEMA_INT,
+	 AT(mirror_table_cfg, vrf),
+	 .max = 65535,
+	 .help = "Routing table of ours that it serves."},
+};
+
+static const struct schema_table mirror_table_table = {
+	TABLE(mirror_table_rows, mirror_table_cfg),
+	.line_offset = offsetof(struct mirror_table_cfg, line),
+	.check = check_mirror_table,
+};
+
 /* ---- the root ---- */
 
 static void node_name_fill(void *field, void *count)
@@ -517,6 +540,47 @@ static const struct schema_row root_rows[] = {
 	 .def = -1,
 	 .help = "Group whose members may use the API socket; -1 = root and the agent's user "
 		 "only."},
+
+	{.path = "mirror",
+	 .kind = SCHEMA_GROUP,
+	 .help = "The kernel's routes, as BIRD, FRR or ip-route(8) set them, become ours while "
+		 "there are twins."},
+	{.path = "mirror.enabled",
+	 .kind = SCHEMA_BOOL,
+	 CFG(mirror.enabled),
+	 .def = true,
+	 .flags = SCHEMA_LIVE,
+	 .help = "Follow them."},
+	{.path = "mirror.reconcile_s",
+	 .kind = SCHEMA_INT,
+	 CFG(mirror.reconcile_s),
+	 .max = 86400,
+	 .def = 60,
+	 .unit = "s",
+	 .flags = SCHEMA_LIVE,
+	 .help = "Time between two comparisons with all that the kernel has; 0 = none."},
+	{.path = "mirror.rcvbuf_kb",
+	 .kind = SCHEMA_INT,
+	 CFG(mirror.rcvbuf_kb),
+	 .min = 4,
+	 .max = 1048576,
+	 .def = 65536,
+	 .unit = "KiB",
+	 .help = "Room for messages of the kernel that wait. When it is too little, everything is "
+		 "read again."},
+	{.path = "mirror.tables",
+	 .kind = SCHEMA_LIST,
+	 .table = &mirror_table_table,
+	 CFG(mirror.tables),
+	 COUNT(config_form, cfg.mirror.n_tables),
+	 .n_max = MIRROR_MAX_TABLES,
+	 .flags = SCHEMA_LIVE,
+	 .help = "Which tables; none = main for vrf 0. The local table serves vrf 0 unless it "
+		 "stands here. Of several for one vrf the earlier wins.",
+	 .example = "tables = (\n"
+		    "\t{ table = 254; vrf = 0; },\n"
+		    "\t{ table = 1001; vrf = 1; }\n"
+		    ");"},
 
 	{.path = "ports",
 	 .kind = SCHEMA_LIST,

@@ -46,6 +46,7 @@ const char *check_power_of_two_2(const void *field);
 const char *check_power_of_two_4(const void *field);
 void check_port(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
 void check_neighbour(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
+void check_mirror_table(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
 void check_route(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
 
 /** host_refusal() - why this can't be a neighbour's or gateway's address: what was expected, or NULL. */

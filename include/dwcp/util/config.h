@@ -70,6 +70,7 @@ struct path_cfg {
 struct route_cfg {
 	struct fib_prefix prefix;
 	enum route_type type;
+	u8 protocol; /* of the kernel's routes, RTPROT_…; else 0 */
 	const struct path_cfg *paths;
 	u32 n_paths;
 	u32 line;
@@ -78,6 +79,14 @@ struct route_cfg {
 struct route_file_cfg {
 	char name[CONFIG_NAME_MAX];
 	const char *path; /* absolute */
+	u32 line;
+};
+
+#define MIRROR_MAX_TABLES 64
+
+/* A routing table of the kernel, and the VRF that it serves. */
+struct mirror_table_cfg {
+	u32 table, vrf;
 	u32 line;
 };
 
@@ -126,6 +135,14 @@ struct dwcp_config {
 		u32 chunk_kb;	 /* segment size of published tables */
 		s32 socket_gid; /* group that may use the API socket, -1 = root and our own uid only */
 	} agent;
+
+	struct {
+		bool enabled;
+		u32 reconcile_s; /* between two comparisons with the kernel; 0 = never */
+		u32 rcvbuf_kb;	 /* of the netlink socket */
+		const struct mirror_table_cfg *tables;
+		u32 n_tables; /* 0 = main for VRF 0 */
+	} mirror;
 
 	const struct port_cfg *ports;
 	u32 n_ports;

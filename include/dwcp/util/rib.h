@@ -27,7 +27,7 @@ enum rib_source {
 	RIB_CONNECTED, /* prefixes of ports, host routes of neighbours */
 	RIB_STATIC,    /* configuration */
 	RIB_API,       /* added by an operator */
-	RIB_KERNEL,    /* mirrored (later) */
+	RIB_KERNEL,    /* mirrored: what routing daemons say */
 	RIB_FILE,      /* route files, in the order of the configuration: RIB_FILE + index */
 	RIB_N_SOURCES = RIB_FILE + 32
 };
@@ -90,7 +90,8 @@ int rib_source_replace(struct rib *r, u8 source, const struct route_cfg *routes,
 struct rib_route {
 	struct fib_prefix prefix;
 	u8 source;
-	u8 type; /* enum route_type */
+	u8 type;     /* enum route_type */
+	u8 protocol; /* RIB_KERNEL: who put it there (RTPROT_…) */
 	u32 nexthop_id;
 	u32 slot;
 	u32 n_paths;

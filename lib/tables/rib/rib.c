@@ -69,7 +69,9 @@ int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route)
 	if (err)
 		return err;
 	rib_nexthop_ref(r, nh);
+	r->protocol = route->protocol;
 	err = rib_entry_put(r, source, &k, route_hash(&k), nh);
+	r->protocol = 0;
 	if (err)
 		rib_nexthop_unref(r, nh);
 	return err;
@@ -131,6 +133,7 @@ static void route_tell(const struct rib *r, const struct route_table *t,
 	memset(ret, 0, offsetof(struct rib_route, paths));
 	route_prefix(t, e, &ret->prefix);
 	ret->source = e->flags & ROUTE_SOURCE;
+	ret->protocol = e->protocol;
 	ret->type = type_tell(nh->type);
 	ret->nexthop_id = nh->id;
 	ret->slot = nh->slot;

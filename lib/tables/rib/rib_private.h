@@ -46,13 +46,15 @@ struct route_entry {
 	u32 vrf;
 	u8 len;
 	u8 flags;
-	u16 reserved;
+	u8 protocol;
+	u8 reserved;
 	u32 addr[]; /* 1 word or 4, most significant first */
 };
 
 struct route_more {
 	u32 nh, next;
 	u8 flags;
+	u8 protocol;
 };
 
 struct route_key {
@@ -333,6 +335,7 @@ struct rib {
 	struct rib_array nexthop, bucket, id, port_addr;
 	u64 counts[RIB_N_SOURCES][2];
 	bool phase[RIB_N_SOURCES];
+	u8 protocol; /* of the route that is being put */
 	bool dirty;
 	bool addresses_stale;	    /* routes don't follow the addresses yet: memory was short */
 	u32 log[RIB_LOG_STEPS + 1]; /* group.c */

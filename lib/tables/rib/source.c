@@ -44,6 +44,7 @@ int rib_entry_new(struct rib *r, u8 source, const struct route_key *k, u64 hash,
 	e = route_at(t, i);
 	e->nh = nh;
 	e->flags = source_flags(r, source);
+	e->protocol = r->protocol;
 	err = fib_set(r, k, nh);
 	if (err) {
 		route_table_del(t, i);
@@ -68,10 +69,12 @@ static int entry_push(struct rib *r, u8 source, const struct route_key *k, struc
 		route_pool_free(&r->pool, m);
 		return err;
 	}
-	r->pool.e[m] = (struct route_more){e->nh, e->more, e->flags & (ROUTE_SOURCE | ROUTE_PHASE)};
+	r->pool.e[m] = (struct route_more){e->nh, e->more, e->flags & (ROUTE_SOURCE | ROUTE_PHASE),
+					   e->protocol};
 	e->nh = nh;
 	e->more = m;
 	e->flags = source_flags(r, source) | (e->flags & ROUTE_ORDERED);
+	e->protocol = r->protocol;
 	count_add(r, source, k->family, 1);
 	return 0;
 }
@@ -88,6 +91,7 @@ static int entry_replace(struct rib *r, const struct route_key *k, struct route_
 	}
 	e->nh = nh;
 	e->flags = source_flags(r, e->flags & ROUTE_SOURCE) | (e->flags & ROUTE_ORDERED);
+	e->protocol = r->protocol;
 	rib_nexthop_unref(r, old);
 	return 0;
 }
@@ -106,13 +110,14 @@ static int more_put(struct rib *r, u8 source, const struct route_key *k, struct 
 		old = r->pool.e[at].nh;
 		r->pool.e[at].nh = nh;
 		r->pool.e[at].flags = source_flags(r, source);
+		r->pool.e[at].protocol = r->protocol;
 		rib_nexthop_unref(r, old);
 		return 0;
 	}
 	m = route_pool_alloc(&r->pool);
 	if (!m)
 		return -ENOMEM;
-	r->pool.e[m] = (struct route_more){nh, at, source_flags(r, source)};
+	r->pool.e[m] = (struct route_more){nh, at, source_flags(r, source), r->protocol};
 	if (before)
 		r->pool.e[before].next = m;
 	else
@@ -181,6 +186,7 @@ static int best_del(struct rib *r, struct route_table *t, u32 i)
 		e->nh = r->pool.e[m].nh;
 		e->more = r->pool.e[m].next;
 		e->flags = r->pool.e[m].flags | (e->flags & ROUTE_ORDERED);
+		e->protocol = r->pool.e[m].protocol;
 		route_pool_free(&r->pool, m);
 	}
 	rib_nexthop_unref(r, old);
