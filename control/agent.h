@@ -54,6 +54,8 @@ struct agent_reload {
 /* What the mirror says of itself: a copy, taken when the netlink thread has nothing better to do. */
 struct mirror_facts {
 	bool enabled, synced;
+	bool comparing; /* a comparison runs, or is due after a change of links or addresses */
+	bool in_flight; /* a batch is with the builder */
 	struct netlink_facts netlink;
 	struct kernel_facts kernel;
 	u64 n_batches, n_changes; /* handed to the builder */

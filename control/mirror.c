@@ -25,7 +25,6 @@
 	200000000u /* after a link went: the kernel is done with it, and others may follow */
 #define MIRROR_PROMPT_FACTOR 10 /* a tenth of the time at most goes into prompt comparisons */
 #define MIRROR_START_WAIT_NS 10000000000u /* a million routes are read and applied in about 3 s */
-#define MIRROR_FACTS_NS	     50000000u
 
 #define MIRROR_KINDS                                                                               \
 	(1u << NETLINK_KIND_LINK | 1u << NETLINK_KIND_ADDR | 1u << NETLINK_KIND_NEXTHOP |          \
@@ -60,7 +59,7 @@ struct mirror {
 	u64 prompt_earliest_ns;
 	u64 losses;
 	u64 change_ns; /* of the first change that is not given out */
-	u64 retry_ns, facts_ns;
+	u64 retry_ns;
 	struct mirror_facts facts;
 
 	/* under lock */
@@ -68,6 +67,8 @@ struct mirror {
 	struct mirror_settings new_settings;
 	bool settings_changed;
 	struct mirror_facts facts_copy;
+
+	struct mirror_facts facts_last; /* the loop's, which does not wait for the lock */
 };
 
 /* ---- from the messages to the store -------------------------------------------------------------------------------- */
@@ -185,7 +186,8 @@ static void compare_end(struct mirror *m, u64 now_ns)
 			  (unsigned long long)m->found.n_changed,
 			  (unsigned long long)m->found.n_gone);
 	m->facts.reconciled_ns = now_ns;
-	m->prompt_earliest_ns = now_ns + MIRROR_PROMPT_FACTOR * (now_ns - m->compare_ns);
+	if (m->compare != MIRROR_COMPARE_NONE)
+		m->prompt_earliest_ns = now_ns + MIRROR_PROMPT_FACTOR * (now_ns - m->compare_ns);
 	m->compare = MIRROR_COMPARE_NONE;
 	m->periodic_ns = periodic_next(m, now_ns);
 	if (m->found.again)
@@ -370,11 +372,11 @@ static void shared_take(struct mirror *m, u64 now_ns)
 	struct mirror_settings s;
 	bool settings = false;
 
-	if (now_ns - m->facts_ns < MIRROR_FACTS_NS)
-		return;
-	m->facts_ns = now_ns;
 	m->facts.enabled = m->settings.enabled;
 	m->facts.synced = m->heard == MIRROR_KINDS;
+	m->facts.comparing = m->compare != MIRROR_COMPARE_NONE || m->prompt_ns != UINT64_MAX ||
+			     m->losses != kernel_routes_losses(m->kr);
+	m->facts.in_flight = atomic_load(&m->in_flight);
 	kernel_routes_facts(m->kr, &m->facts.kernel);
 	pthread_mutex_lock(&m->lock);
 	m->facts_copy = m->facts;
@@ -392,10 +394,10 @@ static void idle(void *arg, u64 now_ns)
 {
 	struct mirror *m = arg;
 
-	shared_take(m, now_ns);
 	failures_retry(m, now_ns);
 	compare_if_due(m, now_ns);
 	changes_give(m);
+	shared_take(m, now_ns);
 }
 
 static const struct netlink_ops mirror_ops = {
@@ -527,9 +529,14 @@ bool mirror_facts(const struct agent *a, struct mirror_facts *ret)
 
 	if (!m)
 		return false;
-	pthread_mutex_lock(&m->lock);
-	*ret = m->facts_copy;
-	pthread_mutex_unlock(&m->lock);
-	netlink_facts(m->nl, &ret->netlink);
+	if (pthread_mutex_trylock(&m->lock) == 0) {
+		struct netlink_facts netlink = m->facts_last.netlink;
+
+		m->facts_last = m->facts_copy;
+		m->facts_last.netlink = netlink;
+		pthread_mutex_unlock(&m->lock);
+	}
+	netlink_facts(m->nl, &m->facts_last.netlink);
+	*ret = m->facts_last;
 	return true;
 }

@@ -85,12 +85,14 @@ json_t *mirror_json(const struct agent *a)
 	if (f && mirror_facts(a, f)) {
 		const struct kernel_facts *k = &f->kernel;
 
-		o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, "
+		o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, "
+			      "s:o, "
 			      "s:o, s:o}",
-			      "state", state_name(f), "twins", (json_int_t)f->netlink.n_twins,
-			      "ip4", (json_int_t)k->n_prefixes[0], "ip6",
-			      (json_int_t)k->n_prefixes[1], "elsewhere", (json_int_t)k->n_elsewhere,
-			      "pending", (json_int_t)k->n_dirty, "divergence",
+			      "state", state_name(f), "comparing", (int)f->comparing, "twins",
+			      (json_int_t)f->netlink.n_twins, "ip4", (json_int_t)k->n_prefixes[0],
+			      "ip6", (json_int_t)k->n_prefixes[1], "elsewhere",
+			      (json_int_t)k->n_elsewhere, "pending",
+			      (json_int_t)k->n_dirty + f->in_flight, "divergence",
 			      (json_int_t)f->n_divergence, "silent_changes",
 			      (json_int_t)f->n_silent, "reconciles", (json_int_t)f->n_reconciles,
 			      "read_s_ago", ago_json(f->netlink.synced_ns), "compared_s_ago",

@@ -37,12 +37,6 @@ static bool recent(const struct kernel_routes *kr, const struct kernel_entry *e)
 	return e->touched + 1 >= kr->dump.group_part && e->touched >= kr->dump.begin;
 }
 
-static bool variant_equal(const struct kernel_variant *a, const struct kernel_variant *b)
-{
-	return a->set == b->set && a->metric == b->metric && a->type == b->type &&
-	       a->protocol == b->protocol && a->scope == b->scope;
-}
-
 /* The variants of the dump's table stand together in the chain. */
 static u32 table_first(const struct kernel_routes *kr, u32 entry, u32 *ret_before)
 {
@@ -67,7 +61,8 @@ static bool group_equal(const struct kernel_routes *kr, u32 first)
 	u32 n = 0;
 
 	for (u32 i = first; i; i = table_next(kr, i), n++)
-		if (n == g->n || !variant_equal(&kr->variants[i], &g->v[n]))
+		if (n == g->n || kr->variants[i].metric != g->v[n].metric ||
+		    !kernel_variant_same(kr, &kr->variants[i], &g->v[n]))
 			return false;
 	return n == g->n;
 }

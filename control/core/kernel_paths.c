@@ -167,8 +167,6 @@ int kernel_routes_link(struct kernel_routes *kr, enum mirror_verb verb, const st
 	k->carrier = k->up && (l->flags & IFF_LOWER_UP);
 	k->port = port;
 	k->marked = false;
-	if (k->up && !was.up)
-		k->ip4_off = false;
 	kr->n_twins += (port != KERNEL_NO_PORT) - (was.port != KERNEL_NO_PORT);
 	kr->stale = kr->stale || k->up != was.up || k->carrier != was.carrier || port != was.port;
 	kr->n_losses += k->up != was.up || k->carrier != was.carrier;
@@ -201,16 +199,19 @@ static struct kernel_addr *addr_find(const struct kernel_routes *kr, const struc
 	return NULL;
 }
 
-static void ip4_switch(struct kernel_routes *kr, u32 ifindex, bool off)
+/*
+ * With its last IPv4 address a link's IPv4 routes go. Those that have another path stay, and one that is added later
+ * is good: which paths the kernel still uses, a comparison tells.
+ */
+static void link_ip4_drop(struct kernel_routes *kr, u32 ifindex)
 {
 	struct kernel_link *l = link_find(kr, ifindex);
 
-	if (!l || l->ip4_off == off)
+	if (!l)
 		return;
-	l->ip4_off = off;
-	kr->stale = true;
-	if (off)
-		lost_drop(kr, true);
+	l->ip4_off = true;
+	lost_drop(kr, true);
+	l->ip4_off = false;
 }
 
 static void addr_del(struct kernel_routes *kr, struct kernel_addr *k)
@@ -220,7 +221,7 @@ static void addr_del(struct kernel_routes *kr, struct kernel_addr *k)
 	*k = kr->addrs[--kr->n_addrs];
 	kr->n_losses++;
 	if (!has_addr4(kr, ifindex))
-		ip4_switch(kr, ifindex, true);
+		link_ip4_drop(kr, ifindex);
 }
 
 int kernel_routes_addr(struct kernel_routes *kr, enum mirror_verb verb, const struct mirror_addr *a)
@@ -236,13 +237,13 @@ int kernel_routes_addr(struct kernel_routes *kr, enum mirror_verb verb, const st
 		return 0;
 	}
 	if (!k) {
+		kr->n_losses += !has_addr4(kr, a->ifindex); /* dead paths live again */
 		if (kernel_list_grow((void **)&kr->addrs, kr->n_addrs, &kr->cap_addrs, sizeof(*k)) <
 		    0)
 			return -ENOMEM;
 		k = &kr->addrs[kr->n_addrs++];
 	}
 	*k = (struct kernel_addr){a->ifindex, (u32)a->addr.lo, a->prefix_len, false};
-	ip4_switch(kr, a->ifindex, false);
 	return 0;
 }
 
@@ -399,6 +400,8 @@ static int path_order(const void *x, const void *y)
 		return a->gateway.lo < b->gateway.lo ? -1 : 1;
 	if (a->family != b->family)
 		return a->family < b->family ? -1 : 1;
+	if (a->dead != b->dead)
+		return a->dead ? 1 : -1;
 	return a->weight < b->weight ? -1 : a->weight > b->weight;
 }
 
@@ -409,8 +412,8 @@ static u64 paths_hash(u8 family, u32 nexthop_id, const struct mirror_path *p, u3
 	for (u32 i = 0; i < n; i++, p++) {
 		h = kernel_mix(h ^ p->gateway.hi);
 		h = kernel_mix(h ^ p->gateway.lo);
-		h = kernel_mix(
-			h ^ ((u64)p->ifindex << 32 | (p->weight << 8) | p->family | p->encap << 4));
+		h = kernel_mix(h ^ ((u64)p->ifindex << 32 | (p->weight << 8) | p->family |
+				    p->encap << 4 | p->dead << 5));
 	}
 	return h;
 }
@@ -495,8 +498,11 @@ u32 kernel_set_of(struct kernel_routes *kr, u8 family, u32 nexthop_id,
 	struct mirror_path sorted[MIRROR_MAX_PATHS];
 	struct kernel_set head = {.family = family, .nexthop_id = nexthop_id, .n_paths = n};
 
-	if (n)
-		memcpy(sorted, paths, n * sizeof(*paths));
+	for (u32 i = 0; i < n; i++) {
+		sorted[i] = paths[i];
+		/* what is dead with its link comes back with it, and not a word is said */
+		sorted[i].dead = paths[i].dead && !path_lost(kr, family, &paths[i]);
+	}
 	if (n > 1)
 		qsort(sorted, n, sizeof(*sorted), path_order);
 	head.hash = paths_hash(family, nexthop_id, sorted, n);
@@ -581,7 +587,7 @@ static void path_resolve(const struct kernel_routes *kr, u8 family, const struct
 {
 	const struct kernel_link *l = link_find(kr, p->ifindex);
 
-	if (path_lost(kr, family, p) || !l->carrier)
+	if (path_lost(kr, family, p) || !l->carrier || p->dead)
 		return;
 	ret->usable = true;
 	if (l->port == KERNEL_NO_PORT || p->encap || ret->n == CONFIG_MAX_PATHS)

@@ -15,8 +15,8 @@
 struct kernel_link {
 	u32 ifindex;
 	bool up, carrier, marked;
-	bool ip4_off; /* its last IPv4 address went: the kernel uses no IPv4 path by it until one is back */
-	u16 port; /* into ports; KERNEL_NO_PORT = no twin */
+	bool ip4_off; /* while what goes with its last IPv4 address is dropped */
+	u16 port;     /* into ports; KERNEL_NO_PORT = no twin */
 };
 
 struct kernel_addr {
@@ -161,6 +161,8 @@ u32 kernel_entry_get(struct kernel_routes *kr, const struct fib_prefix *p);
 u32 kernel_variant_add(struct kernel_routes *kr, u32 entry, const struct kernel_variant *from,
 		       u32 after);
 void kernel_variant_del(struct kernel_routes *kr, u32 variant);
+bool kernel_variant_same(const struct kernel_routes *kr, const struct kernel_variant *a,
+			 const struct kernel_variant *b);
 /* Frees an entry that nobody needs. */
 void kernel_entry_settle(struct kernel_routes *kr, u32 entry);
 void kernel_dirty(struct kernel_routes *kr, u32 entry);

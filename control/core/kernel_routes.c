@@ -239,10 +239,13 @@ static u32 group_next(const struct kernel_routes *kr, const struct metric_group 
 	return i == g->last ? 0 : kr->variants[i].next;
 }
 
-static bool variant_same(const struct kernel_variant *a, const struct kernel_variant *b)
+bool kernel_variant_same(const struct kernel_routes *kr, const struct kernel_variant *a,
+			 const struct kernel_variant *b)
 {
-	return a->set == b->set && a->type == b->type && a->protocol == b->protocol &&
-	       a->scope == b->scope;
+	if (a->set != b->set || a->protocol != b->protocol)
+		return false;
+	/* type and scope are the next-hop object's, and change with it */
+	return kr->sets[a->set]->nexthop_id || (a->type == b->type && a->scope == b->scope);
 }
 
 static u32 group_same(const struct kernel_routes *kr, const struct metric_group *g,
@@ -251,7 +254,7 @@ static u32 group_same(const struct kernel_routes *kr, const struct metric_group 
 	u32 i;
 
 	for (i = g->first; i; i = group_next(kr, g, i))
-		if (variant_same(&kr->variants[i], of))
+		if (kernel_variant_same(kr, &kr->variants[i], of))
 			return i;
 	return 0;
 }

@@ -49,7 +49,9 @@ static struct answer answer_find(const struct kernel_routes *kr, const struct ke
 		const struct kernel_set *s = kr->sets[v->set];
 
 		a.protocol = v->protocol;
-		if (type_constant(v->type, &a.type)) {
+		if (v->type == RTN_BROADCAST && !s->usable)
+			continue; /* the address of a network that is not there */
+		if (!s->nexthop_id && type_constant(v->type, &a.type)) {
 			a.hash = 1 + a.type;
 			return a;
 		}

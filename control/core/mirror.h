@@ -56,6 +56,7 @@ struct mirror_path {
 	u32 weight;  /* 1 … */
 	u8 family;   /* of the gateway, which may be IPv6 for an IPv4 route; 0 = on link */
 	bool encap;  /* with a tunnel header: nothing that we could send */
+	bool dead;   /* the kernel does not use it */
 };
 
 struct mirror_route {

@@ -498,7 +498,8 @@ void netlink_close(struct netlink *nl)
 
 void netlink_facts(struct netlink *nl, struct netlink_facts *ret)
 {
-	pthread_mutex_lock(&nl->lock);
+	if (pthread_mutex_trylock(&nl->lock) != 0)
+		return;
 	*ret = nl->facts_copy;
 	pthread_mutex_unlock(&nl->lock);
 }

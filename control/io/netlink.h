@@ -93,7 +93,7 @@ struct netlink_facts {
 	int err; /* the socket is broken for good: nothing is followed any more */
 };
 
-/** netlink_facts() - a copy. Any thread. */
+/** netlink_facts() - a copy; left as it is when there is none to be had without waiting. Any thread. */
 void netlink_facts(struct netlink *nl, struct netlink_facts *ret);
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */

@@ -230,7 +230,8 @@ static int multipath_parse(const struct nlattr *list, u8 family, struct mirror_r
 			return 0;
 		}
 		*p = (struct mirror_path){.ifindex = (u32)hop.rtnh_ifindex,
-					  .weight = hop.rtnh_hops + 1u};
+					  .weight = hop.rtnh_hops + 1u,
+					  .dead = hop.rtnh_flags & RTNH_F_DEAD};
 		hop_read(&a, family, p, &bad);
 		ret->n_paths++;
 		at += step;
