@@ -116,6 +116,7 @@ int ports_run(struct cli *cli);
 int routes_lookup_run(struct cli *cli);
 int routes_list_run(struct cli *cli);
 int routes_count_run(struct cli *cli);
+int routes_mirror_run(struct cli *cli);
 int routes_add_run(struct cli *cli);
 int routes_del_run(struct cli *cli);
 int tables_show_run(struct cli *cli);

@@ -29,7 +29,8 @@ static const struct cli_option options_list[] = {
 	{"family", "4|6", "only this family"},
 	{"limit", "N", "how many at most (default 100)"},
 	{"all", NULL, "every route"},
-	{"source", "S", "only routes of this source: local, connected, static, api, or that of a route file"},
+	{"source", "S", "only routes of this source: local, connected, static, api, kernel, or that of a route file"},
+	{"protocol", "P", "only routes that the kernel has from this daemon: bird, zebra, static, kernel, ..., or its number"},
 	{"after", "PREFIX", "start behind this prefix: what an earlier listing called next"},
 	{"vrf", "N", "the routing table of --after (default 0)"},
 	{}
@@ -89,6 +90,9 @@ const struct cli_command cli_commands[] = {
 	 "Longest match, as the table in use answers it. The dataplane, asked in the agent's place, knows neither prefix "
 	 "nor gateway: it shows slot, type, port and MAC. Exits with 1 when there is no route.", routes_lookup_run},
 	{"routes", "list", "", 0, 0, options_list, false, "best routes in address order", NULL, routes_list_run},
+	{"routes", "mirror", "", 0, 0, NULL, false, "how well the kernel's routes are followed",
+	 "Routes by table and family, comparisons with the kernel and what they found, messages that were lost, routes "
+	 "that are not mirrored with the reason.", routes_mirror_run},
 	{"routes", "count", "", 0, 0, NULL, false, "number of routes by family and source", NULL, routes_count_run},
 	{"routes", "add", "ROUTE...", 1, 1024, options_change, false, "add or replace a route of the operator",
 	 "ROUTE is written as for ip-route(8). PREFIX via GATEWAY [dev PORT] [vlan N] [svlan N] [weight N], or PREFIX dev "

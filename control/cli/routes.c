@@ -47,7 +47,9 @@ static void lookup_print(const struct cli *cli, const json_t *r)
 	if (render_string(r, "prefix", NULL))
 		render_fact(cli, "prefix", STYLE_NONE, "%s", render_string(r, "prefix", "-"));
 	if (render_string(r, "source", NULL))
-		render_fact(cli, "source", STYLE_NONE, "%s", render_string(r, "source", "-"));
+		render_fact(cli, "source", STYLE_NONE, "%s%s%s", render_string(r, "source", "-"),
+			    render_string(r, "protocol", NULL) ? "/" : "",
+			    render_string(r, "protocol", ""));
 	render_fact(cli, "type", STYLE_NONE, "%s", render_string(r, "type", "-"));
 	render_fact(cli, "next hop", STYLE_NONE, "id %lld, slot %lld",
 		    (long long)render_integer(r, "nexthop_id", 0),

@@ -20,7 +20,7 @@ struct list_place {
 
 struct list {
 	struct cli *cli;
-	const char *family, *source; /* NULL = all */
+	const char *family, *source, *protocol; /* NULL = all */
 	struct list_place after;
 	u64 left; /* routes still wanted */
 	u64 printed;
@@ -36,6 +36,16 @@ static void prefix_put(const json_t *row, FILE *out)
 		fprintf(out, " vrf %lld", (long long)vrf);
 }
 
+/* Of the kernel's routes also who gave them to it. */
+static void source_put(const json_t *row, FILE *out)
+{
+	const char *protocol = render_string(row, "protocol", NULL);
+
+	fputs(render_string(row, "source", "?"), out);
+	if (protocol)
+		fprintf(out, "/%s", protocol);
+}
+
 static void via_put(const json_t *row, FILE *out)
 {
 	char *text = route_via_format(row);
@@ -47,7 +57,7 @@ static void via_put(const json_t *row, FILE *out)
 /* Least widths, so that pages after the first line up with it. */
 static const struct render_column columns[] = {
 	{.header = "PREFIX", .format = prefix_put, .min_width = 18},
-	{.key = "source", .header = "SOURCE", .min_width = 9, .rank = 2},
+	{.header = "SOURCE", .format = source_put, .min_width = 11, .rank = 2},
 	{.key = "type", .header = "TYPE", .min_width = 11, .rank = 1},
 	{.header = "NEXT HOPS", .format = via_put, .wrap = true},
 };
@@ -72,6 +82,7 @@ static int list_ask(struct list *l, struct client_reply *ret_reply)
 		snprintf(vrf, sizeof(vrf), "%llu", (unsigned long long)l->after.vrf);
 	at = query_add(path, sizeof(path), at, "family", l->family);
 	at = query_add(path, sizeof(path), at, "source", l->source);
+	at = query_add(path, sizeof(path), at, "protocol", l->protocol);
 	at = query_add(path, sizeof(path), at, "after", l->after.prefix);
 	query_add(path, sizeof(path), at, "vrf", vrf);
 	return client_get(l->cli, ret_reply, "%s", path);
@@ -152,7 +163,8 @@ int routes_list_run(struct cli *cli)
 {
 	struct list l = {.cli = cli,
 			 .family = args_value(cli, "family", 0),
-			 .source = args_value(cli, "source", 0)};
+			 .source = args_value(cli, "source", 0),
+			 .protocol = args_value(cli, "protocol", 0)};
 	const char *after = args_value(cli, "after", 0);
 	int rc = args_number(cli, "limit", 1, UINT32_MAX, args_flag(cli, "all") ? UINT64_MAX : 100,
 			     &l.left);

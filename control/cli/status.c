@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "format.h"
+#include "mirror.h"
 #include "render.h"
 
 static enum render_style health_style(const char *health)
@@ -223,6 +224,7 @@ int status_run(struct cli *cli)
 		exceptions_print(cli, doc);
 		drops_print(cli, doc);
 		accounting_print(cli, doc);
+		mirror_line_print(cli, render_member(doc, "agent.mirror"));
 		refusal_print(cli, doc);
 	}
 	ok = strcmp(render_string(doc, "health", ""), "ok") == 0;

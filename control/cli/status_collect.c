@@ -371,6 +371,8 @@ static void agent_judge(struct status *s)
 	if (n_rejected)
 		problem_add(s, "%s routes are not used: their gateway is on no port",
 			    format_count(n_rejected, text, sizeof(text)));
+	if (strcmp(render_string(s->agent, "mirror.state", ""), "failed") == 0)
+		problem_add(s, "the kernel's routes are not followed any more");
 	if (json_is_false(render_member(s->agent, "dataplane.same_config")))
 		problem_add(s, "the dataplane was started with another configuration than the "
 			       "agent's");

@@ -55,15 +55,21 @@ static u32 table_next(const struct kernel_routes *kr, u32 i)
 	return next && kr->variants[next].rank == kr->variants[i].rank ? next : 0;
 }
 
-static bool group_equal(const struct kernel_routes *kr, u32 first)
+/* @but_protocol: of IPv6 routes that were joined it is one or another's. */
+static bool group_equal(const struct kernel_routes *kr, u32 first, bool but_protocol)
 {
 	const struct kernel_group *g = &kr->dump.group;
 	u32 n = 0;
 
-	for (u32 i = first; i; i = table_next(kr, i), n++)
-		if (n == g->n || kr->variants[i].metric != g->v[n].metric ||
-		    !kernel_variant_same(kr, &kr->variants[i], &g->v[n]))
+	for (u32 i = first; i; i = table_next(kr, i), n++) {
+		struct kernel_variant held = kr->variants[i];
+
+		if (n == g->n || held.metric != g->v[n].metric)
 			return false;
+		held.protocol = but_protocol ? g->v[n].protocol : held.protocol;
+		if (!kernel_variant_same(kr, &held, &g->v[n]))
+			return false;
+	}
 	return n == g->n;
 }
 
@@ -116,12 +122,12 @@ static int group_close(struct kernel_routes *kr)
 		return -ENOMEM;
 	}
 	first = table_first(kr, entry, &before);
-	if (!group_equal(kr, first)) {
+	if (!group_equal(kr, first, false)) {
 		if (recent(kr, &kr->entries[entry])) {
 			d->result.again = true;
 		} else {
+			d->result.n_changed += !group_equal(kr, first, true);
 			err = group_repair(kr, entry, first, before);
-			d->result.n_changed++;
 			first = table_first(kr, entry, &before);
 		}
 	}

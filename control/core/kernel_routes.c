@@ -336,7 +336,9 @@ static int add6(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 	bool join = joinable(kr, v);
 	u32 old = join || (flags & NLM_F_REPLACE) ? group_joinable(kr, &g, join) : 0;
 
-	if (group_same(kr, &g, v) && !(flags & NLM_F_EXCL)) {
+	/* told again: its next-hop object has changed; a replacement may well be the same as a route behind */
+	if (group_same(kr, &g, v) && !(flags & NLM_F_EXCL) &&
+	    (!(flags & NLM_F_REPLACE) || kr->sets[v->set]->nexthop_id)) {
 		kernel_set_unref(kr, v->set);
 		return 0;
 	}

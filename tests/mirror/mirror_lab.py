@@ -115,15 +115,16 @@ class Api:
 
 
 class Agent:
-    def __init__(self, program, mirror="", prefix=()):
+    def __init__(self, program, mirror="", prefix=(), extra=""):
         self.dir = tempfile.mkdtemp(prefix="dwcp-mirror-")
-        self.program, self.prefix, self.process = program, list(prefix), None
+        self.program, self.prefix, self.process, self.extra = program, list(prefix), None, extra
         self.configure(mirror)
 
     def configure(self, mirror):
         with open(self.dir + "/dwcp.conf", "w", encoding="ascii") as f:
             f.write('node: { name = "mirror"; state_dir = "%s/state"; run_dir = "%s/run"; };\n' % (self.dir, self.dir))
             f.write("mirror: { %s };\n" % mirror)
+            f.write(self.extra)
             f.write('ports = ({ name = "p0"; device = "null"; },\n'
                     '         { name = "one"; device = "null"; twin_name = "p1"; });\n')
 
