@@ -62,8 +62,8 @@ struct mirror_facts {
 	u64 n_reconciles;	  /* dumps compared, both families */
 	u64 n_divergence;	  /* prefixes that a periodic one found to differ */
 	u64 n_silent; /* those that one after a change of links or addresses did: the kernel changes routes silently then */
-	u64 reconciled_ns;	  /* when the last one ended; 0 = none yet */
-	int err;		  /* of the last batch */
+	u64 reconciled_ns; /* when the last one ended; 0 = none yet */
+	int err;	   /* of the last batch */
 };
 
 struct mirror;
@@ -86,7 +86,7 @@ struct agent {
 	struct agent_tables built, adopted;
 
 	struct mirror *mirror; /* NULL: there is no netlink */
-	bool mirror_wait;      /* nothing is published until the kernel's routes are in, for a bounded time */
+	bool mirror_wait; /* nothing is published until the kernel's routes are in, for a bounded time */
 
 	struct link *link;
 	struct events *events;

@@ -193,12 +193,11 @@ static bool is_dump(const struct netlink *nl, const struct nlmsghdr *h)
 
 static void buffer_take(struct netlink *nl, const u8 *bytes, size_t len)
 {
-	const struct nlmsghdr *h = (const struct nlmsghdr *)bytes;
-	int left = (int)len;
+	const struct nlmsghdr *h = netlink_message_next(&bytes, &len);
 
-	if (mnl_nlmsg_ok(h, left) && is_dump(nl, h))
+	if (h && is_dump(nl, h))
 		NETLINK_TELL(nl, dump_part, nl->dump.kind);
-	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+	for (; h; h = netlink_message_next(&bytes, &len))
 		message_take(nl, h, is_dump(nl, h));
 }
 

@@ -344,6 +344,20 @@ static int nexthop_parse(const struct nlmsghdr *h, struct mirror_nexthop *ret)
 	return bad || !ret->id ? -EINVAL : 0;
 }
 
+const struct nlmsghdr *netlink_message_next(const u8 **at, size_t *left)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)*at;
+	size_t step;
+
+	if (*left < sizeof(*h) || h->nlmsg_len < sizeof(*h) || h->nlmsg_len > *left)
+		return NULL;
+	step = DWCP_MIN(((size_t)h->nlmsg_len + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1),
+			*left);
+	*at += step;
+	*left -= step;
+	return h;
+}
+
 int netlink_parse(const struct nlmsghdr *h, struct netlink_message *ret)
 {
 	if (h->nlmsg_len < NLMSG_HDRLEN)

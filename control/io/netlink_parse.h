@@ -29,6 +29,12 @@ struct netlink_message {
 };
 
 /**
+ * netlink_message_next() - the messages of a buffer, one after the other.
+ * @at, @left: moved behind the message. (libmnl's own walk takes a length of 2 GB and more for a negative one.)
+ * Return: a message that is there whole, NULL at the end or where the bytes are none.
+ */
+const struct nlmsghdr *netlink_message_next(const u8 **at, size_t *left);
+/**
  * netlink_parse() - @h: borrowed; h->nlmsg_len bytes are there.
  * Paths and members behind n_paths and n_members are left as they were.
  * Return: 0; -ENOENT (nothing that we follow: another family, a cached route, …); -EINVAL (malformed).

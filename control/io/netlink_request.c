@@ -155,10 +155,12 @@ void netlink_requests_receive(struct netlink *nl)
 	ssize_t n;
 
 	while ((n = recv(nl->request_fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-		int left = (int)n, err;
+		const struct nlmsghdr *h;
+		const u8 *at = (const u8 *)buf;
+		size_t left = (size_t)n;
+		int err;
 
-		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		while ((h = netlink_message_next(&at, &left)) != NULL) {
 			if (h->nlmsg_type != NLMSG_ERROR ||
 			    h->nlmsg_len < NLMSG_HDRLEN + sizeof(err))
 				continue;

@@ -38,7 +38,8 @@ struct peer {
 };
 
 /* limit is logged, but asks for nothing else */
-static const char *const query_keys[] = {"address", "prefix", "vrf", "family", "after", "source"};
+static const char *const query_keys[] = {"address", "prefix", "vrf",	 "family",
+					 "after",   "source", "protocol"};
 
 static u32 name_count(struct peer *p, const char *name)
 {
@@ -161,14 +162,14 @@ static void peer_answer(void *arg, const struct http_request *req, struct http_r
 	}
 
 static const struct http_route routes[] = {
-	ROUTE("GET", "/v1/status"),	    ROUTE("GET", "/v1/ports"),
-	ROUTE("GET", "/v1/routes/lookup"),  ROUTE("GET", "/v1/routes"),
-	ROUTE("GET", "/v1/routes/count"),   ROUTE("PUT", "/v1/routes"),
-	ROUTE("DELETE", "/v1/routes"),	    ROUTE("GET", "/v1/tables"),
-	ROUTE("GET", "/v1/tables/history"), ROUTE("GET", "/v1/stats"),
-	ROUTE("GET", "/v1/drops"),	    ROUTE("GET", "/v1/exceptions"),
-	ROUTE("GET", "/v1/config"),	    ROUTE("GET", "/v1/events"),
-	ROUTE("POST", "/v1/config/reload"),
+	ROUTE("GET", "/v1/status"),	   ROUTE("GET", "/v1/ports"),
+	ROUTE("GET", "/v1/routes/lookup"), ROUTE("GET", "/v1/routes"),
+	ROUTE("GET", "/v1/routes/mirror"), ROUTE("GET", "/v1/routes/count"),
+	ROUTE("PUT", "/v1/routes"),	   ROUTE("DELETE", "/v1/routes"),
+	ROUTE("GET", "/v1/tables"),	   ROUTE("GET", "/v1/tables/history"),
+	ROUTE("GET", "/v1/stats"),	   ROUTE("GET", "/v1/drops"),
+	ROUTE("GET", "/v1/exceptions"),	   ROUTE("GET", "/v1/config"),
+	ROUTE("GET", "/v1/events"),	   ROUTE("POST", "/v1/config/reload"),
 };
 
 /* ---- the three ways of listening; each tells @ready when it does ------------------------------------------------ */

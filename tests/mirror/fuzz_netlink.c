@@ -5,7 +5,6 @@
  * Input: netlink messages one after the other, as a socket gives them.
  */
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,13 +84,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct mirror_link twin = {.ifindex = 2, .flags = 0x10041, .port = "p0"};
 	struct kernel_routes *kr;
 	u8 *copy = malloc(size ? size : 1); /* of its very size, so that one byte too far is seen */
-	const struct nlmsghdr *h = (const struct nlmsghdr *)copy;
-	int left = (int)size;
+	const struct nlmsghdr *h;
+	const u8 *at = copy;
+	size_t left = size;
 
 	memcpy(copy, data, size);
 	require(kernel_routes_create(NULL, 0, &kr) == 0, "no memory");
 	kernel_routes_link(kr, MIRROR_NEW, &twin);
-	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	while ((h = netlink_message_next(&at, &left)) != NULL) {
 		int err = netlink_parse(h, &m);
 
 		require(err == 0 || err == -EINVAL || err == -ENOENT, "error");

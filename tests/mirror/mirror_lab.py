@@ -130,6 +130,8 @@ class Agent:
 
     def start(self):
         self.log = open(self.dir + "/log", "ab")
+        if os.path.exists(self.dir + "/run/agent.sock"):
+            os.unlink(self.dir + "/run/agent.sock")  # of one that was killed
         self.process = subprocess.Popen(self.prefix + [self.program, "--config", self.dir + "/dwcp.conf"],
                                         stderr=self.log)
         self.wait(lambda: os.path.exists(self.dir + "/run/agent.sock"), 20)

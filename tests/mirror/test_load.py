@@ -156,7 +156,6 @@ def main():
         print("withdrawn routes: unused %d us after the kernel's message at the latest, of 10" % worst)
         restart0 = time.monotonic()
         agent.stop(9)
-        os.unlink(agent.dir + "/run/agent.sock")
         agent.start()
         agent.wait(lambda: agent.api.get("/v1/status")["generation"] > 0 and adopted(agent), 120)
         m = agent.mirror()
