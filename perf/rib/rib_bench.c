@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rib_bench.c - what the table builder costs: a full table from nothing, the same again, one route, one neighbour.
+ * rib_bench.c - what the table builder costs: a full table from nothing, the same again, one route, one neighbour, configured or
+ * observed.
  *
  *	rib_bench [--chunk-kb N] [--rounds N] [--nexthops N]
  *
@@ -289,6 +290,48 @@ static void round_changes(struct bench *b, u32 n)
 	rib_free(r);
 }
 
+/* The same neighbours, seen instead of configured: known for the first time, with another MAC, failed, gone. */
+static void round_observed(struct bench *b, u32 n)
+{
+	enum { CHANGES = 2000 };
+	static const char *const what[] = {"one observed neighbour's MAC", "one of them failed",
+					   "one of them gone"};
+	struct dwcp_config cfg = b->cfg;
+	struct rib_cfg rib_cfg = {.chunk_bytes = b->chunk_kb << 10, .gateways = true};
+	struct rib *r = rib_create(&rib_cfg);
+	struct fib_rng rng = {5};
+	static double ms[CHANGES];
+	static u64 bytes[CHANGES];
+	double t0;
+
+	require(r ? 0 : -12, "create");
+	cfg.n_neighbours = 0;
+	require(rib_configure(r, &cfg), "configure");
+	require(rib_source_replace(r, RIB_FILE, b->routes, n, NULL), "replace");
+	t0 = now_ms();
+	for (u32 i = 0; i < b->n_nexthops; i++)
+		require(rib_neighbour_set(r, &b->neighbours[i], RIB_NEIGHBOUR_RESOLVED), "set");
+	printf("%-44s %8.3f ms  (%u)\n", "all neighbours observed, each",
+	       (now_ms() - t0) / b->n_nexthops, b->n_nexthops);
+	publish(b, r);
+	for (u32 k = 0; k < DWCP_ARRAY_LEN(what); k++) {
+		for (u32 i = 0; i < CHANGES; i++) {
+			struct neighbour_cfg *nb = &b->neighbours[fib_rng_below(&rng, b->n_nexthops)];
+
+			nb->mac[1]++;
+			t0 = now_ms();
+			if (k == 2)
+				rib_neighbour_del(r, nb); /* may be gone already */
+			else
+				require(rib_neighbour_set(r, nb, RIB_NEIGHBOUR_RESOLVED + k), "set");
+			ms[i] = now_ms() - t0;
+			bytes[i] = i % 20 ? 0 : publish(b, r)->fresh_bytes;
+		}
+		changes_print(what[k], ms, bytes, CHANGES);
+	}
+	rib_free(r);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"chunk-kb", required_argument, NULL, 'c'},
@@ -317,6 +360,7 @@ int main(int argc, char **argv)
 		round_full(&b, n, v, i, i + 1 == b.rounds);
 	figures_print(v, b.rounds);
 	round_changes(&b, n);
+	round_observed(&b, n);
 	routes_shuffle(&b, n);
 	printf("\nshuffled\n");
 	for (u32 i = 0; i < b.rounds; i++)

@@ -51,6 +51,7 @@ struct rib_usage {
 struct rib_cfg {
 	u32 chunk_bytes; /* of published sections */
 	bool huge;	 /* seal into 2 MB pages where there are some */
+	bool gateways;	 /* remember whose use changes, for rib_gateways_take() */
 };
 
 struct rib *rib_create(const struct rib_cfg *cfg);
@@ -73,6 +74,47 @@ int rib_configure(struct rib *r, const struct dwcp_config *cfg);
  * Return: 0; -EINVAL (port, family, length: nothing has changed); -ENOMEM (call again).
  */
 int rib_port_addresses_set(struct rib *r, u16 port_idx, const struct config_addr *a, u32 n);
+
+/* ---- neighbours that were seen, beside the configured ones ---------------------------------------------------- */
+
+enum rib_neighbour_state {
+	RIB_NEIGHBOUR_INCOMPLETE, /* asked for, no answer yet */
+	RIB_NEIGHBOUR_RESOLVED,
+	RIB_NEIGHBOUR_FAILED, /* asked for in vain: senders may be told */
+	RIB_NEIGHBOUR_N_STATES
+};
+
+/**
+ * rib_neighbour_set() - what is known of a neighbour. Every next hop that names it is rewritten in place, and has a host
+ * route when its address lies in a prefix of the port. A configured neighbour of the same port and address wins.
+ * It stays over rib_configure(); it has no effect while its port is not configured.
+ * @n: port_idx as configured last, no tags; mac counts when @state is RESOLVED.
+ * Cost: O(1), and filling each group that lost or won a member by it.
+ * Return: 0; -EINVAL; -ENOSPC, -ENOMEM (nothing has changed, or the host route is missing: call again).
+ */
+int rib_neighbour_set(struct rib *r, const struct neighbour_cfg *n, u32 state);
+/** rib_neighbour_del() - Return: 0, -ENOENT, -ENOMEM (call again). */
+int rib_neighbour_del(struct rib *r, const struct neighbour_cfg *n);
+u32 rib_neighbour_count(const struct rib *r);
+
+/* Who is asked for by routes. */
+struct rib_gateway {
+	struct config_addr addr;
+	u16 port_idx; /* as configured last */
+	u64 n_users;  /* routes and groups that send there, its own host route not counted */
+	bool configured; /* the configuration knows its address: there is nothing to ask */
+};
+
+/** rib_gateway_look() - fills n_users and configured of @g. */
+void rib_gateway_look(const struct rib *r, struct rib_gateway *g);
+/**
+ * rib_gateways_take() - gateways whose use may have changed since they were taken last; some twice. Those whose port is
+ * not configured any more are left out. Needs rib_cfg.gateways.
+ * Return: how many, at most @max; 0 = that was all.
+ */
+u32 rib_gateways_take(struct rib *r, struct rib_gateway *ret, u32 max);
+/** rib_gateways_again() - all of them are to be taken again (port indices have changed). */
+void rib_gateways_again(struct rib *r);
 
 /** rib_route_set() - add or replace the route of one source. Return: 0, -EINVAL (gateway not reachable on any port), -ENOMEM. */
 int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route);

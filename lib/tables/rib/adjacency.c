@@ -2,7 +2,7 @@
 /*
  * adjacency.c - what the configuration says of links: ports, the prefixes on them (address.c), and neighbours.
  * rib_configure() builds a new adjacency beside the old one and changes nothing before that has succeeded; then path
- * sets are looked at again, and the local and connected routes are replaced.
+ * sets are looked at again, and the local and connected routes are replaced, those of observed neighbours among them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -52,15 +52,13 @@ u16 rib_path_port(const struct rib_adjacency *a, const struct rib_path *p)
 	return port;
 }
 
-static u32 neighbour_home(const struct rib_adjacency *a, u16 port, u8 family,
-			  const struct fib_addr *addr)
+static u32 neighbour_home(const struct rib_adjacency *a, u8 family, const struct fib_addr *addr)
 {
-	return rib_mix(rib_mix(addr->hi ^ ((u64)port << 8 | family)) ^ addr->lo) &
-	       a->neighbour_mask;
+	return rib_mix(rib_mix(addr->hi ^ family) ^ addr->lo) & a->neighbour_mask;
 }
 
 /* Nothing is sent to all zeros or to a group of hosts. */
-static bool mac_is_host(const u8 mac[6])
+bool rib_mac_is_host(const u8 mac[6])
 {
 	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
 }
@@ -77,12 +75,12 @@ const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 
 	if (!p->family || !a->n_neighbours)
 		return NULL;
-	for (u32 i = neighbour_home(a, port, p->family, &p->gateway); (v = a->neighbour_index[i]);
+	for (u32 i = neighbour_home(a, p->family, &p->gateway); (v = a->neighbour_index[i]);
 	     i = (i + 1) & a->neighbour_mask) {
 		const struct rib_neighbour *n = &a->neighbours[v - 1];
 
 		if (n->port != port || n->family != p->family || n->addr.lo != p->gateway.lo ||
-		    n->addr.hi != p->gateway.hi || !mac_is_host(n->mac))
+		    n->addr.hi != p->gateway.hi || !rib_mac_is_host(n->mac))
 			continue;
 		if (n->vlan == p->vlan && n->svlan == p->svlan)
 			return n;
@@ -90,6 +88,22 @@ const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 			found = n;
 	}
 	return found;
+}
+
+bool rib_neighbour_configured(const struct rib_adjacency *a, u8 family, const struct fib_addr *addr)
+{
+	u32 v;
+
+	if (!a->n_neighbours)
+		return false;
+	for (u32 i = neighbour_home(a, family, addr); (v = a->neighbour_index[i]);
+	     i = (i + 1) & a->neighbour_mask) {
+		const struct rib_neighbour *n = &a->neighbours[v - 1];
+
+		if (n->family == family && n->addr.lo == addr->lo && n->addr.hi == addr->hi)
+			return true;
+	}
+	return false;
 }
 
 void rib_adjacency_fini(struct rib_adjacency *a)
@@ -166,7 +180,7 @@ static int neighbours_build(struct rib_adjacency *a, const struct dwcp_config *c
 		n->vlan = nc->vlan;
 		n->svlan = nc->svlan;
 		memcpy(n->mac, nc->mac, sizeof(n->mac));
-		pos = neighbour_home(a, n->port, n->family, &n->addr);
+		pos = neighbour_home(a, n->family, &n->addr);
 		while (a->neighbour_index[pos])
 			pos = (pos + 1) & a->neighbour_mask;
 		a->neighbour_index[pos] = i + 1;
@@ -193,7 +207,7 @@ static void connected_route(struct route_cfg *route, struct path_cfg *path, u16 
 int rib_connected_replace(struct rib *r)
 {
 	const struct rib_adjacency *a = &r->adj;
-	u64 cap = (u64)a->n_connected + a->n_neighbours + 1, n = 0;
+	u64 cap = (u64)a->n_connected + a->n_neighbours + r->seen.used + 1, n = 0;
 	struct route_cfg *routes = calloc(cap, sizeof(*routes));
 	struct path_cfg *paths = calloc(cap, sizeof(*paths));
 	int err = -ENOMEM;
@@ -224,6 +238,15 @@ int rib_connected_replace(struct rib *r)
 		if (rib_path_port(a, &by_gateway) == nb->port)
 			paths[n].port_idx = UINT16_MAX;
 		n++;
+	}
+	for (u32 i = 0; i < r->seen.n; i++) {
+		const struct rib_observed_entry *e = &r->seen.e[i];
+
+		if (!rib_observed_has_host(r, e))
+			continue;
+		host_prefix(&routes[n].prefix, e->family, &e->addr);
+		connected_route(&routes[n], &paths[n], UINT16_MAX);
+		paths[n++].gateway = (struct config_addr){.addr = e->addr, .family = e->family};
 	}
 	err = rib_source_replace_first(r, RIB_CONNECTED, routes, n);
 out:

@@ -81,22 +81,38 @@ static void path_element(struct rib *r, struct rib_nexthop *nh, struct dwcp_next
 	const struct rib_neighbour *n;
 	u16 port = rib_path_port(&r->adj, p);
 	bool tagged = p->vlan || p->svlan, resolved, reachable = port != RIB_NO_PORT;
+	const struct rib_observed_entry *seen = NULL;
+	const u8 *mac = NULL;
 
 	e->type = DWCP_NEXTHOP_UNRESOLVED;
 	n = reachable ? rib_path_neighbour(&r->adj, p, port) : NULL;
+	if (n)
+		mac = n->mac;
+	else if (reachable)
+		seen = rib_observed_find(r, p, port);
+	if (seen && seen->state == RIB_NEIGHBOUR_RESOLVED)
+		mac = seen->mac;
+	else if (seen && seen->state == RIB_NEIGHBOUR_FAILED)
+		e->flags = DWCP_NEXTHOP_FAILED;
 	if (reachable) {
 		e->port = r->adj.ports[port].index;
 		forward_tags(e, n && !tagged ? n->vlan : p->vlan,
 			     n && !tagged ? n->svlan : p->svlan);
 	}
-	if (n) {
+	if (mac) {
 		e->type = DWCP_NEXTHOP_FORWARD;
-		memcpy(e->forward.dst_mac, n->mac, sizeof(n->mac));
+		memcpy(e->forward.dst_mac, mac, sizeof(e->forward.dst_mac));
 	}
-	resolved = n || (!p->family && reachable);
+	resolved = mac || (!p->family && reachable);
 	nh->flipped = resolved != nh->resolved || reachable == nh->unreachable;
 	nh->resolved = resolved;
 	nh->unreachable = !reachable;
+	if (nh->via != port) {
+		rib_gateway_note(r, nh - r->nhs.nh); /* nobody asks for it there any more */
+		nh->via = port;
+		nh->noted = false;
+		rib_gateway_note(r, nh - r->nhs.nh);
+	}
 }
 
 void rib_nexthop_write(struct rib *r, u32 i)
@@ -142,6 +158,17 @@ void rib_nexthop_refresh(struct rib *r)
 			rib_group_fill(r, &nhs->nh[i]);
 }
 
+void rib_nexthop_resolve(struct rib *r, u32 i)
+{
+	struct rib_nexthop *nh = &r->nhs.nh[i];
+
+	rib_nexthop_write(r, i);
+	if (!nh->flipped)
+		return;
+	for (struct rib_member *m = nh->member_of; m; m = m->next)
+		rib_group_fill(r, &r->nhs.nh[m->group]);
+}
+
 /* ---- interning --------------------------------------------------------------------------------------------------- */
 
 static bool set_equal(const struct rib *r, const struct rib_nexthop *nh,
@@ -174,6 +201,17 @@ static u32 set_find(const struct rib *r, const struct rib_set_key *s)
 		if (set_equal(r, &nhs->nh[i], s))
 			return i;
 	return 0;
+}
+
+u32 rib_nexthop_of_path(const struct rib *r, const struct rib_path *p)
+{
+	struct rib_set_key s;
+
+	s.n = 1;
+	s.type = DWCP_NEXTHOP_FORWARD;
+	s.paths[0].path = *p;
+	s.hash = rib_path_hash(r, p);
+	return set_find(r, &s);
 }
 
 static void index_put(u32 *index, u32 mask, u64 hash, u32 i)
@@ -289,6 +327,7 @@ static int path_find(struct rib *r, const struct rib_path_key *k, u32 *ret_nh)
 	if (err)
 		return err;
 	r->nhs.nh[*ret_nh].path = k->path;
+	r->nhs.nh[*ret_nh].via = RIB_NO_PORT;
 	rib_nexthop_write(r, *ret_nh);
 	return 0;
 }
@@ -324,6 +363,32 @@ static void members_free(struct rib *r, struct rib_member *m, u32 n)
 	free(m);
 }
 
+static void members_link(struct rib *r, u32 group)
+{
+	struct rib_nexthop *g = &r->nhs.nh[group];
+
+	for (u32 i = 0; i < g->n_members; i++) {
+		struct rib_member *m = &g->group.members[i];
+		struct rib_nexthop *nh = &r->nhs.nh[m->nh];
+
+		m->group = group;
+		m->next = nh->member_of;
+		if (m->next)
+			m->next->prev = m;
+		nh->member_of = m;
+	}
+}
+
+static void member_unlink(struct rib *r, struct rib_member *m)
+{
+	if (m->next)
+		m->next->prev = m->prev;
+	if (m->prev)
+		m->prev->next = m->next;
+	else
+		r->nhs.nh[m->nh].member_of = m->next;
+}
+
 static int group_new(struct rib *r, const struct rib_set_key *s, u32 *ret_nh)
 {
 	struct rib_member *members;
@@ -348,6 +413,7 @@ static int group_new(struct rib *r, const struct rib_set_key *s, u32 *ret_nh)
 		return err;
 	}
 	r->nhs.n_groups++;
+	members_link(r, *ret_nh);
 	rib_group_fill(r, g);
 	rib_nexthop_write(r, *ret_nh);
 	return 0;
@@ -392,7 +458,9 @@ u64 rib_nexthop_hash(const struct rib *r, const struct route_cfg *route)
 
 void rib_nexthop_ref(struct rib *r, u32 nh)
 {
-	r->nhs.nh[nh].refs++;
+	/* With one user more, or one less, a gateway may have begun or ceased to be one: its own host route counts for none. */
+	if (++r->nhs.nh[nh].refs <= 2)
+		rib_gateway_note(r, nh);
 }
 
 void rib_nexthop_reap(struct rib *r, u32 i)
@@ -413,7 +481,10 @@ void rib_nexthop_reap(struct rib *r, u32 i)
 	for (u32 k = 0; members && k < n; k++) {
 		struct rib_nexthop *m = &r->nhs.nh[members[k].nh];
 
-		if (!--m->refs)
+		member_unlink(r, &members[k]);
+		m->refs--;
+		rib_gateway_note(r, members[k].nh);
+		if (!m->refs)
 			nexthop_del(r, members[k].nh);
 	}
 	free(members);
@@ -421,7 +492,11 @@ void rib_nexthop_reap(struct rib *r, u32 i)
 
 void rib_nexthop_unref(struct rib *r, u32 nh)
 {
-	if (!--r->nhs.nh[nh].refs)
+	u32 refs = --r->nhs.nh[nh].refs;
+
+	if (refs <= 1)
+		rib_gateway_note(r, nh);
+	if (!refs)
 		rib_nexthop_reap(r, nh);
 }
 

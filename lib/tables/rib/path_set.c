@@ -9,7 +9,7 @@
 
 #include "rib_private.h"
 
-static u64 path_hash(const struct rib *r, const struct rib_path *p)
+u64 rib_path_hash(const struct rib *r, const struct rib_path *p)
 {
 	u64 bytes[4] = {p->gateway.hi, p->gateway.lo,
 			(u64)p->family << 32 | (u32)p->vlan << 16 | p->svlan,
@@ -51,7 +51,7 @@ int rib_path_key_of(const struct rib *r, const struct path_cfg *p, struct rib_pa
 	} else if (path->family != FIB_IP6) {
 		return -EINVAL;
 	}
-	ret->hash = path_hash(r, path);
+	ret->hash = rib_path_hash(r, path);
 	ret->weight = p->weight ? p->weight : 1;
 	return 0;
 }

@@ -30,7 +30,7 @@ struct rib *rib_create(const struct rib_cfg *cfg)
 	rib_array_init(&r->port_addr, sizeof(struct dwcp_port_addr), cfg->chunk_bytes);
 	r->fib = fib_builder_create(&fib_cfg);
 	if (!r->fib || route_table_init(&r->t4, FIB_IP4) || route_table_init(&r->t6, FIB_IP6) ||
-	    rib_nexthop_init(r)) {
+	    rib_nexthop_init(r) || rib_observed_init(r)) {
 		rib_free(r);
 		return NULL;
 	}
@@ -47,6 +47,7 @@ void rib_free(struct rib *r)
 	route_table_fini(&r->t6);
 	free(r->pool.e);
 	rib_adjacency_fini(&r->adj);
+	rib_observed_fini(r);
 	rib_nexthop_fini(r);
 	rib_array_fini(&r->nexthop);
 	rib_array_fini(&r->bucket);

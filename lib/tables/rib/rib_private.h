@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * rib_private.h - the parts of a rib, and who may call whom: rib.c, replace.c, merge.c and source.c (routes of sources) stand on route.c
- * (prefix → chain) and nexthop.c (path sets); nexthop.c stands on group.c (buckets), id.c (ids) and adjacency.c (ports,
- * neighbours); publish.c reads what they leave in the arrays. One thread; nothing here is shared.
+ * (prefix → chain) and nexthop.c (path sets); nexthop.c stands on group.c (buckets), id.c (ids), adjacency.c (ports,
+ * configured neighbours) and observed.c (neighbours that were seen); publish.c reads what they leave in the arrays. One
+ * thread; nothing here is shared.
  */
 #pragma once
 
@@ -176,7 +177,7 @@ struct rib_adjacency {
 	u32 n_connected;
 	struct rib_neighbour *neighbours;
 	u32 n_neighbours;
-	u32 *neighbour_index; /* position + 1, open addressing over (port, address) */
+	u32 *neighbour_index; /* position + 1, open addressing over the address */
 	u32 neighbour_mask;
 };
 
@@ -196,6 +197,54 @@ u16 rib_path_port(const struct rib_adjacency *a, const struct rib_path *p);
 const struct rib_neighbour *rib_path_neighbour(const struct rib_adjacency *a,
 					       const struct rib_path *p, u16 port);
 bool rib_addr_is_link_local(u8 family, const struct fib_addr *a);
+bool rib_mac_is_host(const u8 mac[6]);
+/* Has the configuration a neighbour of this address, on any port? */
+bool rib_neighbour_configured(const struct rib_adjacency *a, u8 family,
+			      const struct fib_addr *addr);
+
+/* ---- observed.c: neighbours that were seen, and who asks for them --------------------------------------------- */
+
+#define RIB_MAX_OBSERVED (1u << 20)
+
+struct rib_observed_entry {
+	struct fib_addr addr;
+	u16 port; /* into rib_adjacency.ports */
+	u8 family; /* 0 = free; then `next_free` is the next free entry */
+	u8 state;  /* enum rib_neighbour_state */
+	u8 mac[6];
+	u32 next_free;
+};
+
+struct rib_observed {
+	struct rib_observed_entry *e;
+	u32 n, cap, free, used;
+	u32 *index; /* position + 1, open addressing over (port, address), salted: others choose the addresses */
+	u32 mask;
+	u64 salt;
+};
+
+/* A gateway of which someone should be told that its use has changed. */
+struct rib_gateway_note {
+	struct fib_addr addr;
+	u16 port; /* into rib_adjacency.ports */
+	u8 family;
+};
+
+struct rib_gateway_notes {
+	struct rib_gateway_note *note;
+	u32 n, cap;
+	bool lost; /* no memory for some: all are to be told again */
+};
+
+int rib_observed_init(struct rib *r);
+void rib_observed_fini(struct rib *r);
+/* Of untagged paths only: what the kernel sees has no tags. NULL: nothing was seen. */
+const struct rib_observed_entry *rib_observed_find(const struct rib *r, const struct rib_path *p,
+						   u16 port);
+/* Should an observed neighbour have a host route, as ports and configuration are now? */
+bool rib_observed_has_host(const struct rib *r, const struct rib_observed_entry *e);
+/* The use of a next hop has changed, or where it leaves by. */
+void rib_gateway_note(struct rib *r, u32 nh);
 
 /* ---- address.c: the router's own addresses -------------------------------------------------------------------- */
 
@@ -221,6 +270,7 @@ struct rib_set_key {
 };
 
 bool rib_path_equal(const struct rib_path *a, const struct rib_path *b);
+u64 rib_path_hash(const struct rib *r, const struct rib_path *p);
 int rib_path_key_of(const struct rib *r, const struct path_cfg *p, struct rib_path_key *ret);
 /* Return: 0, -EINVAL (indices, tags, addresses that can't be). Whether a gateway is on a port is not asked. */
 int rib_set_key_of(const struct rib *r, const struct route_cfg *route, struct rib_set_key *ret);
@@ -230,6 +280,9 @@ int rib_set_key_of(const struct rib *r, const struct route_cfg *route, struct ri
 struct rib_member {
 	u32 nh;
 	u32 weight;
+	/* All members, of any group, that are the same next hop: whom to tell when it is resolved. */
+	u32 group;
+	struct rib_member *prev, *next;
 };
 
 struct rib_nexthop {
@@ -239,10 +292,15 @@ struct rib_nexthop {
 	u8 type;	  /* FORWARD: one path; GROUP; or one of the constant types; NONE: free */
 	bool resolved;	  /* one path: it can be sent on, or is on link; group: all members can */
 	bool unreachable; /* a gateway is on no port: no new route may use it */
-	bool flipped;	  /* the refresh that runs changed `resolved` */
+	bool flipped;	  /* the last write changed `resolved` or `unreachable` */
+	bool noted;	  /* waits in rib_gateway_notes */
 	u16 n_members;
 	union {
-		struct rib_path path;
+		struct {
+			struct rib_path path;
+			struct rib_member *member_of; /* first */
+			u16 via;		      /* the port that it was last found to leave by */
+		};
 		struct {
 			struct rib_member *members; /* by path */
 			u32 first_bucket, n_buckets;
@@ -282,6 +340,10 @@ void rib_nexthop_unref(struct rib *r, u32 nh);
 void rib_nexthop_reap(struct rib *r, u32 nh); /* free it when nobody refers to it */
 /* Look at every path again, and at every group that lost or won a member. */
 void rib_nexthop_refresh(struct rib *r);
+/* The next hop of one path, or 0. */
+u32 rib_nexthop_of_path(const struct rib *r, const struct rib_path *p);
+/* Look again at one path, and at its groups if it was lost or won. */
+void rib_nexthop_resolve(struct rib *r, u32 nh);
 int rib_nexthop_init(struct rib *r);
 void rib_nexthop_fini(struct rib *r);
 void rib_nexthop_write(struct rib *r, u32 nh);
@@ -331,6 +393,8 @@ struct rib {
 	struct route_table t4, t6;
 	struct route_pool pool;
 	struct rib_adjacency adj;
+	struct rib_observed seen;
+	struct rib_gateway_notes notes;
 	struct rib_nexthops nhs;
 	struct rib_array nexthop, bucket, id, port_addr;
 	u64 counts[RIB_N_SOURCES][2];

@@ -15,7 +15,7 @@
 
 void fixture_init(struct fixture *f, u32 chunk_bytes)
 {
-	struct rib_cfg cfg = {.chunk_bytes = chunk_bytes};
+	struct rib_cfg cfg = {.chunk_bytes = chunk_bytes, .gateways = true};
 	struct segment_set_cfg set_cfg = {.max_bytes = 1ull << 30,
 					  .max_segments = 2 * DWCP_MANIFEST_MAX_SEGMENTS};
 

@@ -18,6 +18,7 @@
 #include "rib_fixture.h"
 
 #define N_ROUTES 250
+#define N_SEEN	 100
 
 static s64 fail_at = -1; /* how many allocations from now; -1 = never */
 static bool failed;
@@ -60,6 +61,7 @@ struct story {
 	struct route_cfg routes[N_ROUTES], backwards[N_ROUTES], ordered[N_ROUTES];
 	struct path_cfg paths[N_ROUTES + 4];
 	u32 ids[N_ROUTES];
+	struct neighbour_cfg seen[N_SEEN];
 	u64 n_slots;
 };
 
@@ -79,6 +81,10 @@ static void story_init(struct story *s)
 		snprintf(text, sizeof(text), "10.0.%u.%u", i / 200, 2 + i % 200);
 		config_neighbour(s->c, 0, text, 0x020000000001 + i, 0, 0);
 	}
+	for (u32 i = 0; i < N_SEEN; i++)
+		s->seen[i] = (struct neighbour_cfg){
+			.mac = {2, 0, 0, 0, 1, i},
+			.addr = {.addr = {0, 0x0a000200 + i}, .family = FIB_IP4}};
 	for (u32 i = 0; i < N_ROUTES; i++) {
 		struct route_cfg r = {.paths = &s->paths[i], .n_paths = i % 8 ? 4 : 1};
 
@@ -110,6 +116,8 @@ static int story_tell(const struct story *s, struct rib *r)
 	int err = rib_configure(r, s->c);
 	u32 n = 0;
 
+	for (u32 i = 0; i < N_SEEN && !err; i++)
+		err = rib_neighbour_set(r, &s->seen[i], RIB_NEIGHBOUR_RESOLVED);
 	err = err ? err : rib_source_replace(r, RIB_FILE, s->routes, N_ROUTES / 2, NULL);
 	err = err ? err : rib_publish(r, &cfg, &image);
 	err = err ? err : rib_each(r, NULL, each_count, &n);
@@ -125,6 +133,8 @@ static int story_tell(const struct story *s, struct rib *r)
 	err = err ? err : rib_route_set(r, RIB_STATIC, &s->routes[0]);
 	err = err ? err : rib_renumber(r, 1);
 	err = err ? err : rib_source_replace(r, RIB_API, NULL, 0, NULL);
+	for (u32 i = 0; i < N_SEEN / 2 && !err; i++)
+		err = rib_neighbour_del(r, &s->seen[i]);
 	err = err ? err : rib_route_del(r, RIB_STATIC, &s->routes[0].prefix);
 	return err ? err : rib_publish(r, &cfg, &image);
 }
@@ -178,7 +188,7 @@ static void drain(struct rib *r)
 
 static struct rib *rib_try(void)
 {
-	return rib_create(&(struct rib_cfg){.chunk_bytes = 65536});
+	return rib_create(&(struct rib_cfg){.chunk_bytes = 65536, .gateways = true});
 }
 
 static void test_memory(void **state)
@@ -218,7 +228,8 @@ static void test_memory(void **state)
 		rib_usage(f.r, &u);
 		if (at < 0)
 			s.n_slots = u.n_slots;
-		assert_true(u.n_slots <= s.n_slots);
+		/* A list of free slots that cannot grow gives one up. */
+		assert_true(u.n_slots <= s.n_slots + 1);
 		fixture_fini(&f);
 	}
 	config_drop(s.c);

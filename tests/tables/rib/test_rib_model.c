@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_rib_model.c - random changes of routes, sources, ports and neighbours against a model that is a list and looks
+ * test_rib_model.c - random changes of routes, sources, ports, neighbours and observed ones against a model that is a list and looks
  * through all of it. After each publish the generation's answers are compared, and the walk.
  *
  * RIB_SEED chooses the first seed, RIB_ROUNDS how many; both are printed.
@@ -37,11 +37,23 @@ struct mroute {
 	struct mpath paths[MAX_PATHS];
 };
 
+/* What was seen: of a port by its name, whether it is configured now or not. */
+struct mseen {
+	struct config_addr addr;
+	int name;
+	u8 state, mac[6];
+};
+
+#define MAX_SEEN 64
+
 struct model {
 	struct rng rng;
 	struct fixture f;
 	struct mroute routes[MAX_ROUTES];
 	u32 n;
+	struct mseen seen[MAX_SEEN];
+	u32 n_seen;
+	bool told[N_NAMES][32]; /* of gateway_pool on a port: used by someone, as last told */
 	struct dwcp_config *c;	  /* as last configured */
 	int name[N_NAMES];	  /* of the i-th port */
 	struct fib_prefix walked; /* last in the walk */
@@ -126,10 +138,24 @@ static const struct neighbour_cfg *path_neighbour(const struct model *m, const s
 	return NULL;
 }
 
+static bool addr_same(const struct config_addr *a, const struct config_addr *b)
+{
+	return a->family == b->family && a->addr.hi == b->addr.hi && a->addr.lo == b->addr.lo;
+}
+
+static const struct mseen *path_seen(const struct model *m, const struct mpath *p, int port)
+{
+	for (u32 i = 0; p->gateway.family && !p->vlan && !p->svlan && i < m->n_seen; i++)
+		if (m->seen[i].name == m->name[port] && addr_same(&m->seen[i].addr, &p->gateway))
+			return &m->seen[i];
+	return NULL;
+}
+
 static struct dwcp_nexthop path_element(const struct model *m, const struct mpath *p)
 {
 	struct dwcp_nexthop e = {.type = DWCP_NEXTHOP_UNRESOLVED};
 	const struct neighbour_cfg *n;
+	const struct mseen *seen;
 	int port = path_port(m, p);
 	u16 vlan = p->vlan, svlan = p->svlan;
 
@@ -137,6 +163,13 @@ static struct dwcp_nexthop path_element(const struct model *m, const struct mpat
 		return e;
 	e.port = port;
 	n = path_neighbour(m, p, port);
+	seen = n ? NULL : path_seen(m, p, port);
+	if (seen && seen->state == RIB_NEIGHBOUR_RESOLVED) {
+		e.type = DWCP_NEXTHOP_FORWARD;
+		memcpy(e.forward.dst_mac, seen->mac, 6);
+	}
+	if (seen && seen->state == RIB_NEIGHBOUR_FAILED)
+		e.flags = DWCP_NEXTHOP_FAILED;
 	if (n) {
 		e.type = DWCP_NEXTHOP_FORWARD;
 		memcpy(e.forward.dst_mac, n->mac, 6);
@@ -485,15 +518,28 @@ static void connected_put(struct model *m, u8 source, u8 family, struct fib_addr
 		model_put(m, &r);
 }
 
-static void configure(struct model *m)
+/* The host routes of observed neighbours: on link, and of no address that the configuration names. */
+static void hosts_put(struct model *m)
 {
-	struct dwcp_config *old = m->c, *c = config_random(m);
+	for (u32 i = 0; i < m->n_seen; i++) {
+		const struct mseen *s = &m->seen[i];
+		struct mpath p = {.gateway = s->addr, .name = -1, .weight = 1};
+		int port = path_port(m, &p);
+		bool configured = false;
 
-	m->c = c;
-	if (old)
-		config_drop(old);
-	assert_int_equal(rib_configure(m->f.r, c), 0);
-	m->f.n_ports = c->n_ports ? c->n_ports : 1;
+		for (u32 k = 0; k < m->c->n_neighbours; k++)
+			configured = configured || addr_same(&m->c->neighbours[k].addr, &s->addr);
+		if (!configured && port >= 0 && m->name[port] == s->name && !link_local(&s->addr) &&
+		    s->state != RIB_NEIGHBOUR_INCOMPLETE)
+			connected_put(m, RIB_CONNECTED, s->addr.family, s->addr.addr,
+				      s->addr.family == FIB_IP4 ? 32 : 128, &p);
+	}
+}
+
+static void connected_model(struct model *m)
+{
+	const struct dwcp_config *c = m->c;
+
 	model_clear(m, RIB_LOCAL);
 	model_clear(m, RIB_CONNECTED);
 	for (u32 i = 0; i < c->n_ports; i++)
@@ -519,6 +565,62 @@ static void configure(struct model *m)
 			connected_put(m, RIB_CONNECTED, n->addr.family, n->addr.addr,
 				      n->addr.family == FIB_IP4 ? 32 : 128, &p);
 	}
+	hosts_put(m);
+}
+
+static void configure(struct model *m)
+{
+	struct dwcp_config *old = m->c, *c = config_random(m);
+
+	m->c = c;
+	if (old)
+		config_drop(old);
+	assert_int_equal(rib_configure(m->f.r, c), 0);
+	m->f.n_ports = c->n_ports ? c->n_ports : 1;
+	connected_model(m);
+	rib_gateways_again(m->f.r);
+	memset(m->told, 0, sizeof(m->told)); /* indices are others now */
+}
+
+static void seen_set(struct model *m)
+{
+	struct mseen s = {.addr = gateway_random(m), .state = one_of(m, RIB_NEIGHBOUR_N_STATES)};
+	u32 port = m->c->n_ports ? one_of(m, m->c->n_ports) : 0, i;
+	struct neighbour_cfg n = {.port_idx = port, .addr = s.addr};
+
+	for (i = 0; i < 6; i++)
+		n.mac[i] = i ? one_of(m, 3) : 2;
+	s.name = m->name[port];
+	for (i = 0; i < m->n_seen; i++)
+		if (m->seen[i].name == s.name && addr_same(&m->seen[i].addr, &s.addr))
+			break;
+	if (port >= m->c->n_ports || i == MAX_SEEN) {
+		n.port_idx = m->c->n_ports;
+		assert_int_equal(rib_neighbour_set(m->f.r, &n, s.state), -EINVAL);
+		return;
+	}
+	memcpy(s.mac, n.mac, 6);
+	assert_int_equal(rib_neighbour_set(m->f.r, &n, s.state), 0);
+	m->seen[i] = s;
+	m->n_seen = DWCP_MAX(m->n_seen, i + 1);
+	connected_model(m);
+}
+
+static void seen_del(struct model *m)
+{
+	struct config_addr a = gateway_random(m);
+	u32 port = m->c->n_ports ? one_of(m, m->c->n_ports) : 0, i;
+	struct neighbour_cfg n = {.port_idx = port, .addr = a};
+
+	for (i = 0; i < m->n_seen; i++)
+		if (port < m->c->n_ports && m->seen[i].name == m->name[port] &&
+		    addr_same(&m->seen[i].addr, &a))
+			break;
+	assert_int_equal(rib_neighbour_del(m->f.r, &n), i < m->n_seen ? 0 : -ENOENT);
+	if (i < m->n_seen)
+		m->seen[i] = m->seen[--m->n_seen];
+	connected_model(m);
+	assert_int_equal(rib_neighbour_count(m->f.r), m->n_seen);
 }
 
 static u8 source_random(struct model *m)
@@ -621,10 +723,62 @@ static void source_replace(struct model *m)
 	assert_int_equal(rejected, want);
 }
 
+/* Is there a route, other than an observed neighbour's own, that sends to the gateway by this port without tags? */
+static bool gateway_used(const struct model *m, const struct config_addr *gateway, u32 port)
+{
+	for (u32 i = 0; i < m->n; i++) {
+		const struct mroute *r = &m->routes[i];
+		bool own = r->source == RIB_CONNECTED && r->paths[0].name < 0;
+
+		for (u32 k = 0; !own && k < r->n_paths; k++) {
+			const struct mpath *p = &r->paths[k];
+
+			if (!p->vlan && !p->svlan && addr_same(&p->gateway, gateway) &&
+			    path_port(m, p) == (int)port)
+				return true;
+		}
+	}
+	return false;
+}
+
+static u32 pool_index(const struct config_addr *a)
+{
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(gateway_pool); i++) {
+		struct config_addr b;
+
+		assert_int_equal(addr_parse(gateway_pool[i], &b.addr, &b.family), 0);
+		if (addr_same(a, &b))
+			return i;
+	}
+	fail_msg("a gateway that nobody named");
+	return 0;
+}
+
+/* What was told whenever it changed is what is: nothing was left out, nothing told of what isn't. */
+static void gateways_check(struct model *m)
+{
+	struct rib_gateway g[7];
+	u32 n;
+
+	while ((n = rib_gateways_take(m->f.r, g, DWCP_ARRAY_LEN(g))) > 0)
+		for (u32 i = 0; i < n; i++) {
+			assert_true(g[i].port_idx < m->c->n_ports);
+			m->told[g[i].port_idx][pool_index(&g[i].addr)] = g[i].n_users > 0;
+		}
+	for (u32 port = 0; port < m->c->n_ports; port++)
+		for (u32 i = 0; i < DWCP_ARRAY_LEN(gateway_pool); i++) {
+			struct config_addr a = {0};
+
+			assert_int_equal(addr_parse(gateway_pool[i], &a.addr, &a.family), 0);
+			assert_int_equal(m->told[port][i], gateway_used(m, &a, port));
+		}
+}
+
 static void publish_and_check(struct model *m)
 {
 	u64 counted;
 
+	gateways_check(m);
 	fixture_publish(&m->f);
 	for (u32 i = 0; i < 150; i++) {
 		u8 family = one_of(m, 2) ? FIB_IP4 : FIB_IP6;
@@ -653,8 +807,12 @@ static void run(u64 seed)
 	for (u32 step = 0; step < STEPS; step++) {
 		u32 what = one_of(&m, 100);
 
-		if (what < 50)
+		if (what < 40)
 			route_set(&m);
+		else if (what < 48)
+			seen_set(&m);
+		else if (what < 52)
+			seen_del(&m);
 		else if (what < 68)
 			route_del(&m);
 		else if (what < 76)
