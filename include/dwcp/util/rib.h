@@ -87,7 +87,7 @@ enum rib_neighbour_state {
 /**
  * rib_neighbour_set() - what is known of a neighbour. Every next hop that names it is rewritten in place, and has a host
  * route when its address lies in a prefix of the port. A configured neighbour of the same port and address wins.
- * It stays over rib_configure(); it has no effect while its port is not configured.
+ * It outlives rib_configure() as long as a port of that name is configured.
  * @n: port_idx as configured last, no tags; mac counts when @state is RESOLVED.
  * Cost: O(1), and filling each group that lost or won a member by it.
  * Return: 0; -EINVAL; -ENOSPC, -ENOMEM (nothing has changed, or the host route is missing: call again).

@@ -271,6 +271,7 @@ int rib_configure(struct rib *r, const struct dwcp_config *cfg)
 	}
 	rib_adjacency_fini(&r->adj);
 	r->adj = a;
+	rib_observed_prune(r);
 	rib_nexthop_refresh(r);
 	err = rib_addresses_apply(r);
 	return err ? err : rib_connected_replace(r);

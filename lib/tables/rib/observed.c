@@ -288,6 +288,13 @@ int rib_neighbour_del(struct rib *r, const struct neighbour_cfg *n)
 	return 0;
 }
 
+void rib_observed_prune(struct rib *r)
+{
+	for (u32 i = 0; i < r->seen.n; i++)
+		if (r->seen.e[i].family && r->adj.ports[r->seen.e[i].port].index == RIB_NO_PORT)
+			entry_del(&r->seen, &r->seen.e[i]);
+}
+
 u32 rib_neighbour_count(const struct rib *r)
 {
 	return r->seen.used;

@@ -243,6 +243,8 @@ const struct rib_observed_entry *rib_observed_find(const struct rib *r, const st
 						   u16 port);
 /* Should an observed neighbour have a host route, as ports and configuration are now? */
 bool rib_observed_has_host(const struct rib *r, const struct rib_observed_entry *e);
+/* What was seen on ports that are not configured any more is forgotten. */
+void rib_observed_prune(struct rib *r);
 /* The use of a next hop has changed, or where it leaves by. */
 void rib_gateway_note(struct rib *r, u32 nh);
 

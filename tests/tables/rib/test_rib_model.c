@@ -577,6 +577,16 @@ static void configure(struct model *m)
 		config_drop(old);
 	assert_int_equal(rib_configure(m->f.r, c), 0);
 	m->f.n_ports = c->n_ports ? c->n_ports : 1;
+	for (u32 i = 0; i < m->n_seen;) {
+		u32 k = 0;
+
+		while (k < c->n_ports && m->name[k] != m->seen[i].name)
+			k++;
+		if (k == c->n_ports)
+			m->seen[i] = m->seen[--m->n_seen];
+		else
+			i++;
+	}
 	connected_model(m);
 	rib_gateways_again(m->f.r);
 	memset(m->told, 0, sizeof(m->told)); /* indices are others now */
