@@ -143,6 +143,12 @@ static bool ask(struct neighbours *s, struct neighbour *e, u64 now_ns)
 	return true;
 }
 
+static void forget(struct neighbours *s, struct neighbour *e)
+{
+	act_add(s, e, NEIGHBOURS_ACT_FORGET);
+	e->managed = false;
+}
+
 static void fail(struct neighbours *s, struct neighbour *e, u64 now_ns)
 {
 	if (!e->failed)
@@ -150,7 +156,7 @@ static void fail(struct neighbours *s, struct neighbour *e, u64 now_ns)
 	e->failed = true;
 	/* The kernel's table is small; what it knows of a host that isn't there is kept here. */
 	if (!e->gateway && e->present)
-		act_add(s, e, NEIGHBOURS_ACT_FORGET);
+		forget(s, e);
 }
 
 static void drop(struct neighbours *s, struct neighbour *e, u64 now_ns)
@@ -159,8 +165,8 @@ static void drop(struct neighbours *s, struct neighbour *e, u64 now_ns)
 		neighbours_due_set(s, e, now_ns + s->cfg.again_ns);
 		return;
 	}
-	if (e->present && e->managed && !e->gateway)
-		act_add(s, e, NEIGHBOURS_ACT_FORGET);
+	if (e->present && e->managed)
+		forget(s, e);
 	neighbours_entry_del(s, e);
 }
 
@@ -383,7 +389,7 @@ static void tokens_refill(struct neighbours *s, u64 now_ns)
 	}
 }
 
-/* May a packet's destination be asked for? One that was refused lately has tokens of its own. */
+/* May a packet's destination be asked for? One that was refused lately has tokens and places of its own. */
 static bool wish_granted(struct neighbours *s, u8 port, u8 family, const struct fib_addr *a, u64 now_ns)
 {
 	u64 hash = neighbours_hash(s, port, family, a);
@@ -392,7 +398,7 @@ static bool wish_granted(struct neighbours *s, u8 port, u8 family, const struct 
 
 	tokens_refill(s, now_ns);
 	*recent = hash;
-	if (s->facts.n_pending < s->cfg.max_pending && s->tokens[again]) {
+	if (s->facts.n_pending < s->cfg.max_pending / (again ? 1 : 2) && s->tokens[again]) {
 		s->tokens[again]--;
 		return true;
 	}
