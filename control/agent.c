@@ -93,7 +93,7 @@ static int socket_open(struct agent *a)
 static int builder_start(struct agent *a)
 {
 	const struct dwcp_config *cfg = a->started->cfg;
-	struct rib_cfg rib = {.chunk_bytes = cfg->agent.chunk_kb * 1024};
+	struct rib_cfg rib = {.chunk_bytes = cfg->agent.chunk_kb * 1024, .gateways = true};
 	int err;
 
 	/* a segment in huge pages is 2 MB whatever is in it: only worth it for chunks of that size */
@@ -160,6 +160,7 @@ void agent_close(struct agent *a)
 	http_server_close(a->http);
 	publish_close(a);
 	mirror_close(a);
+	neighbours_close(a);
 	builder_free(a->builder);
 	if (a->current != a->started)
 		bundle_free(a->current);

@@ -67,6 +67,8 @@ struct mirror_facts {
 };
 
 struct mirror;
+struct neighbour_watch;
+struct neighbours;
 
 struct agent {
 	struct loop loop;
@@ -85,7 +87,9 @@ struct agent {
 	const struct table_image *image; /* built last */
 	struct agent_tables built, adopted;
 
-	struct mirror *mirror; /* NULL: there is no netlink */
+	struct mirror *mirror;		    /* NULL: there is no netlink */
+	struct neighbour_watch *neighbours; /* likewise */
+	bool neighbours_wait;		    /* nothing is published until they are in, either */
 	bool mirror_wait; /* nothing is published until the kernel's routes are in, for a bounded time */
 
 	struct link *link;
@@ -129,6 +133,25 @@ void mirror_close(struct agent *a);
 void mirror_configure(struct agent *a);
 /** mirror_facts() - Return: false: there is none. */
 bool mirror_facts(const struct agent *a, struct mirror_facts *ret);
+
+/* ---- neighbours.c: the kernel's neighbours, twins' addresses ----------------------------------------------------- */
+
+/** neighbours_open() - @nl: borrowed; before its start. Return: 0, -errno. */
+int neighbours_open(struct agent *a, struct netlink *nl);
+/** neighbours_close() - after netlink's thread has ended. */
+void neighbours_close(struct agent *a);
+/** neighbours_configure() - the configuration is another one, and the builder has taken it in. */
+void neighbours_configure(struct agent *a);
+/** neighbours_changed() - routes have: others may be gateways now. */
+void neighbours_changed(struct agent *a);
+/** neighbours_unresolved() - @agent: of an event DWCP_EVENT_UNRESOLVED. */
+void neighbours_unresolved(void *agent, const struct dwcp_event *v);
+/** neighbours_wait_end() - too late: publish without. */
+void neighbours_wait_end(struct agent *a);
+/** neighbours_state() - Return: NULL: there is no netlink. */
+const struct neighbours *neighbours_state(const struct agent *a);
+/** neighbours_addresses_error() - what the kernel last said to an address of the configuration: 0, -errno. */
+int neighbours_addresses_error(const struct agent *a);
 
 /* ---- reload.c ------------------------------------------------------------------------------------------------ */
 

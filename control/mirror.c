@@ -433,7 +433,11 @@ static void waited_enough(void *arg, short what)
 	(void)what;
 	if (a->mirror_wait)
 		log_event("mirror.late next=publish_without");
-	wait_end(a);
+	neighbours_wait_end(a);
+	if (a->mirror_wait)
+		wait_end(a);
+	else
+		publish_hold_check(a);
 }
 
 static int mirror_start(struct mirror *m, const struct dwcp_config *cfg)
@@ -458,6 +462,9 @@ static int mirror_start(struct mirror *m, const struct dwcp_config *cfg)
 	if (err < 0)
 		return err;
 	netlink_register(m->nl, &mirror_ops, m);
+	err = neighbours_open(m->agent, m->nl);
+	if (err < 0)
+		return err;
 	err = netlink_twins_set(m->nl, cfg);
 	return err < 0 ? err : netlink_start(m->nl);
 }

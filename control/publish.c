@@ -158,13 +158,13 @@ void publish_hold_check(struct agent *a)
 	if (!link_pages(a->link)->stats)
 		return;
 	differ = !ports_same(a);
-	hold = differ || a->mirror_wait;
+	hold = differ || a->mirror_wait || a->neighbours_wait;
 	if (!differ)
 		a->error_hold[0] = 0;
 	if (hold == a->core.hold && differ == (a->error_hold[0] != 0))
 		return;
 	if (!differ && hold) {
-		log_event("tables.hold reason=kernel_routes_are_read");
+		log_event("tables.hold reason=kernel_is_read");
 	} else if (hold) {
 		snprintf(a->error_hold, sizeof(a->error_hold),
 			 "the dataplane runs with other ports than the configuration has: tables "
@@ -278,6 +278,7 @@ static const struct link_ops link_ops = {
 void publish_changed(struct agent *a)
 {
 	step_simple(a, CORE_EVT_CHANGED);
+	neighbours_changed(a);
 }
 
 void publish_coalesce_set(struct agent *a, u32 coalesce_ms)
@@ -302,6 +303,8 @@ int publish_open(struct agent *a)
 	if (err < 0)
 		return err;
 	a->events = events_create(&a->loop, link_pages(a->link));
+	if (a->events)
+		events_unresolved_set(a->events, neighbours_unresolved, a);
 	return a->events ? 0 : -ENOMEM;
 }
 

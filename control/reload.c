@@ -108,6 +108,7 @@ static void config_use(struct agent *a, struct bundle *b)
 	publish_coalesce_set(a, b->cfg->agent.coalesce_ms);
 	publish_hold_check(a);
 	mirror_configure(a);
+	neighbours_configure(a);
 }
 
 static void applied(struct builder_apply *p)

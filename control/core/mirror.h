@@ -22,6 +22,7 @@ struct mirror_link {
 	u32 mtu;
 	u8 mac[6];
 	bool has_mac;
+	bool tap; /* a TUN or TAP interface: a twin that somebody's process made */
 	char name[CONFIG_IFNAME_MAX];
 	const char *port; /* whose twin it is, by its name in the configuration; NULL = of none */
 };
@@ -32,6 +33,7 @@ struct mirror_addr {
 	struct fib_addr addr; /* our own, also of a point-to-point link */
 	u8 family, prefix_len;
 	u8 scope; /* RT_SCOPE_… */
+	u8 protocol; /* IFAPROT_…; 0 = none */
 	const char *port;
 };
 

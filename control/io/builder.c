@@ -97,6 +97,8 @@ static int bundle_apply(struct builder *b, struct bundle *bundle)
 {
 	int err = rib_configure(b->rib, bundle->cfg);
 
+	rib_gateways_again(b->rib); /* the same names, maybe other places */
+
 	b->cfg = bundle->cfg; /* even then: the one before is on its way out */
 	if (!err)
 		err = rib_source_replace(b->rib, RIB_STATIC, b->cfg->routes, b->cfg->n_routes,

@@ -115,6 +115,69 @@ struct builder_kernel {
 /** builder_submit_kernel() - Thread: any. */
 void builder_submit_kernel(struct builder *b, struct builder_kernel *k);
 
+/* ---- neighbours, twins' addresses, and who is asked for (builder_neighbours.c) ------------------------------ */
+
+#define BUILDER_MAX_ADDRESSES 64
+#define BUILDER_MAX_GATEWAYS  2048
+
+enum builder_neighbour_op {
+	BUILDER_NEIGHBOUR_RESOLVED,
+	BUILDER_NEIGHBOUR_FAILED,
+	BUILDER_NEIGHBOUR_DEL
+};
+
+struct builder_neighbour {
+	char port[CONFIG_NAME_MAX];
+	struct fib_addr addr;
+	u8 family, op; /* enum builder_neighbour_op */
+	u8 mac[6];
+};
+
+/* All that a port's twin has. */
+struct builder_addresses {
+	char port[CONFIG_NAME_MAX];
+	u32 n;
+	struct config_addr addr[BUILDER_MAX_ADDRESSES];
+};
+
+/* Asked: whose link-layer address do packets for @addr lack? Answered: @port, and @addr is whom to ask for. */
+struct builder_wish {
+	char port[CONFIG_NAME_MAX];
+	struct fib_addr addr;
+	u8 family;
+	u32 n; /* packets */
+};
+
+struct builder_gateway {
+	char port[CONFIG_NAME_MAX];
+	struct fib_addr addr;
+	u8 family;
+	bool used;
+};
+
+struct builder_neighbours {
+	struct job job;
+	struct builder *builder;
+	struct builder_neighbour *changes; /* [n], owned */
+	u32 n, cap;
+	struct builder_addresses *addresses[CONFIG_MAX_PORTS]; /* [n_addresses], owned */
+	u32 n_addresses;
+	struct builder_wish wishes[256]; /* [n_wishes]; those that lack someone remain */
+	u32 n_wishes;
+	struct builder_gateway gateways[BUILDER_MAX_GATEWAYS]; /* whose use has changed */
+	u32 n_gateways;
+	bool more; /* gateways: another job gets them */
+	bool dirty; /* there is something to be published */
+	bool all;   /* the submitter's */
+	u64 event_ns;
+	int err;
+	void (*done)(struct builder_neighbours *j); /* on the loop; frees it */
+	void *arg;
+};
+
+void builder_submit_neighbours(struct builder *b, struct builder_neighbours *j);
+void builder_neighbours_free(struct builder_neighbours *j);
+
 /* ---- query: whatever reads the rib ------------------------------------------------------------------------- */
 
 struct builder_query {

@@ -30,6 +30,8 @@ struct events {
 	const struct pages *pages;
 	struct loop_event *timer, *signal;
 	struct bucket log;
+	void (*unresolved)(void *arg, const struct dwcp_event *v);
+	void *unresolved_arg;
 	u64 lost; /* as last seen, while not connected */
 	u32 next, n;
 	struct event_row row[EVENTS_KEPT];
@@ -88,7 +90,7 @@ static void event_log(struct events *e, const struct dwcp_event *v)
 		inet_ntop(v->family == FIB_IP6 ? AF_INET6 : AF_INET, v->data, address,
 			  sizeof(address));
 		log_event("dataplane.unresolved port=%s nexthop_id=%llu destination=%s "
-			  "hint=\"add its neighbour to the configuration\"",
+			  "hint=\"dwcp-cli neighbours\"",
 			  port_name(e, v->port, name, sizeof(name)), (unsigned long long)v->b,
 			  address);
 		break;
@@ -116,6 +118,8 @@ static u32 ring_take(struct events *e, u32 i, u64 unix_ns)
 		e->next = (e->next + 1) % EVENTS_KEPT;
 		if (e->n < EVENTS_KEPT)
 			e->n++;
+		if (row->event.type == DWCP_EVENT_UNRESOLVED && e->unresolved)
+			e->unresolved(e->unresolved_arg, &row->event);
 		event_log(e, &row->event);
 	}
 	return n;
@@ -166,6 +170,13 @@ struct events *events_create(struct loop *loop, const struct pages *pages)
 				 .interval_ns = EVENTS_LOG_NS,
 				 .last_ns = clock_ns()};
 	return e;
+}
+
+void events_unresolved_set(struct events *e, void (*fn)(void *arg, const struct dwcp_event *v),
+			   void *arg)
+{
+	e->unresolved = fn;
+	e->unresolved_arg = arg;
 }
 
 int events_open(struct events *e)

@@ -18,6 +18,9 @@ struct events;
 /** events_create() - @pages: borrowed, must outlive this. Return: NULL without memory. */
 struct events *events_create(struct loop *loop, const struct pages *pages);
 void events_free(struct events *e);
+/** events_unresolved_set() - @fn is called for every DWCP_EVENT_UNRESOLVED. */
+void events_unresolved_set(struct events *e, void (*fn)(void *arg, const struct dwcp_event *v),
+			   void *arg);
 /** events_open() - the pages are mapped: start reading. */
 int events_open(struct events *e);
 /** events_close() - before the pages are unmapped. Takes what is still in the rings. */

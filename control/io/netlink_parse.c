@@ -99,6 +99,20 @@ static bool attr_addr(const struct nlattr *a, u8 family, struct fib_addr *ret, b
 
 /* ---- links, addresses, neighbours ------------------------------------------------------------------------------ */
 
+/* Is the link of this kind? */
+static bool kind_is(const struct nlattr *info, const char *kind)
+{
+	struct attrs a;
+	u16 len;
+
+	if (!info || attrs_index(mnl_attr_get_payload(info), mnl_attr_get_payload_len(info), &a) < 0 ||
+	    !a.at[IFLA_INFO_KIND])
+		return false;
+	len = mnl_attr_get_payload_len(a.at[IFLA_INFO_KIND]);
+	return len >= strlen(kind) &&
+	       strncmp(mnl_attr_get_payload(a.at[IFLA_INFO_KIND]), kind, len) == 0;
+}
+
 static int link_parse(const struct nlmsghdr *h, struct mirror_link *ret)
 {
 	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
@@ -123,6 +137,7 @@ static int link_parse(const struct nlmsghdr *h, struct mirror_link *ret)
 		memcpy(ret->mac, mac, sizeof(ret->mac));
 		ret->has_mac = true;
 	}
+	ret->tap = kind_is(a.at[IFLA_LINKINFO], "tun");
 	return bad || m->ifi_index <= 0 ? -EINVAL : 0;
 }
 
@@ -130,6 +145,7 @@ static int addr_parse_msg(const struct nlmsghdr *h, struct mirror_addr *ret)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
 	struct attrs a;
+	const u8 *protocol;
 	bool bad = false;
 	u8 family;
 
@@ -143,6 +159,8 @@ static int addr_parse_msg(const struct nlmsghdr *h, struct mirror_addr *ret)
 				    .prefix_len = m->ifa_prefixlen,
 				    .scope = m->ifa_scope};
 	ret->flags = attr_u32(a.at[IFA_FLAGS], m->ifa_flags, &bad);
+	protocol = attr_bytes(a.at[IFA_PROTO], 1, &bad);
+	ret->protocol = protocol ? *protocol : 0;
 	/* on a point-to-point link IFA_ADDRESS is the other end */
 	if (!attr_addr(a.at[IFA_LOCAL], family, &ret->addr, &bad) &&
 	    !attr_addr(a.at[IFA_ADDRESS], family, &ret->addr, &bad))

@@ -70,6 +70,8 @@ static void addr_fill(struct nlmsghdr *h, const struct mirror_addr *a)
 	mnl_attr_put(h, IFA_ADDRESS, addr_bytes(a->family), addr);
 	if (a->flags)
 		mnl_attr_put_u32(h, IFA_FLAGS, a->flags);
+	if (a->protocol)
+		mnl_attr_put_u8(h, IFA_PROTO, a->protocol);
 }
 
 static void request_fill(const struct netlink_req *q, u32 seq, struct nlmsghdr *h)

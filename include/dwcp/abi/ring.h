@@ -23,7 +23,7 @@ enum dwcp_event_type {
 	DWCP_EVENT_DROP_SAMPLE =
 		1, /* a = drop reason, b = count since the last sample, data = first bytes */
 	DWCP_EVENT_UNRESOLVED =
-		2, /* a = next-hop slot, b = next-hop id; port, family, data = destination */
+		2, /* a = next-hop slot, b = next-hop id; port, family, data = destination, n = packets */
 	DWCP_EVENT_LINK = 3,	/* a = 1 up, 0 down; port */
 	DWCP_EVENT_ADOPTED = 4, /* b = generation */
 	DWCP_EVENT_REFUSED = 5, /* b = generation */
@@ -38,7 +38,7 @@ struct dwcp_event {
 	u16 port;
 	u8 worker;
 	u8 family;
-	u32 reserved;
+	u32 n; /* UNRESOLVED: for this destination since its last event; else 0 */
 	u8 data[32];
 };
 

@@ -65,16 +65,6 @@ void rib_free(struct rib *r);
  */
 int rib_configure(struct rib *r, const struct dwcp_config *cfg);
 
-/**
- * rib_port_addresses_set() - addresses that a port has beside the configured ones (on its twin, as the kernel says).
- *
- * @a: [n], borrowed for the call; replaces what an earlier call said of this port. Those that are configured too may be
- * among them. They outlive rib_configure() as long as a port of that name is configured.
- * They become local and connected routes and sources of ICMP errors, as configured ones do.
- * Return: 0; -EINVAL (port, family, length: nothing has changed); -ENOMEM (call again).
- */
-int rib_port_addresses_set(struct rib *r, u16 port_idx, const struct config_addr *a, u32 n);
-
 /* ---- neighbours that were seen, beside the configured ones ---------------------------------------------------- */
 
 enum rib_neighbour_state {
@@ -115,6 +105,16 @@ void rib_gateway_look(const struct rib *r, struct rib_gateway *g);
 u32 rib_gateways_take(struct rib *r, struct rib_gateway *ret, u32 max);
 /** rib_gateways_again() - all of them are to be taken again (port indices have changed). */
 void rib_gateways_again(struct rib *r);
+
+/**
+ * rib_port_addresses_set() - addresses that a port has beside the configured ones (on its twin, as the kernel says).
+ *
+ * @a: [n], borrowed for the call; replaces what an earlier call said of this port. Those that are configured too may be
+ * among them. They outlive rib_configure() as long as a port of that name is configured.
+ * They become local and connected routes and sources of ICMP errors, as configured ones do.
+ * Return: 0; -EINVAL (port, family, length: nothing has changed); -ENOMEM (call again).
+ */
+int rib_port_addresses_set(struct rib *r, u16 port_idx, const struct config_addr *a, u32 n);
 
 /** rib_route_set() - add or replace the route of one source. Return: 0, -EINVAL (gateway not reachable on any port), -ENOMEM. */
 int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route);

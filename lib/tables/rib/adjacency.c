@@ -244,7 +244,7 @@ int rib_connected_replace(struct rib *r)
 
 		if (!rib_observed_has_host(r, e))
 			continue;
-		host_prefix(&routes[n].prefix, e->family, &e->addr);
+		rib_host_prefix(&routes[n].prefix, e->family, &e->addr);
 		connected_route(&routes[n], &paths[n], UINT16_MAX);
 		paths[n++].gateway = (struct config_addr){.addr = e->addr, .family = e->family};
 	}
