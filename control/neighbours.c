@@ -283,8 +283,7 @@ static struct request *request_new(struct neighbour_watch *w, enum netlink_req_t
 static void neighbour_request(struct neighbour_watch *w, const struct neighbours_act *a)
 {
 	bool keep = a->type == NEIGHBOURS_ACT_ASK;
-	struct request *q =
-		request_new(w, keep ? NETLINK_NEIGH_SET : NETLINK_NEIGH_DEL, a->port);
+	struct request *q = request_new(w, keep ? NETLINK_NEIGH_SET : NETLINK_NEIGH_DEL, a->port);
 
 	if (!q) {
 		if (keep)
@@ -310,22 +309,24 @@ static bool is_link_local4(const struct config_addr *a)
 	return a->family == FIB_IP4 && a->addr.lo >> 16 == 0xa9fe;
 }
 
-static void address_request(struct neighbour_watch *w, u32 place, const struct twin_addresses_act *a)
+static void address_request(struct neighbour_watch *w, u32 place,
+			    const struct twin_addresses_act *a)
 {
-	struct request *q =
-		request_new(w, a->del ? NETLINK_ADDR_DEL : NETLINK_ADDR_SET, place);
+	struct request *q = request_new(w, a->del ? NETLINK_ADDR_DEL : NETLINK_ADDR_SET, place);
 
 	if (!q)
 		return; /* asked again after a while */
 	/* No DAD: the address is there when routing daemons look, and the wire is the dataplane's to watch. */
-	q->req.addr = (struct mirror_addr){
-		.ifindex = a->ifindex,
-		.addr = a->addr.addr,
-		.family = a->addr.family,
-		.prefix_len = a->addr.prefix_len,
-		.scope = is_link_local4(&a->addr) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-		.flags = a->addr.family == FIB_IP6 && !a->del ? IFA_F_NODAD : 0,
-		.protocol = a->del ? 0 : TWIN_ADDRESSES_PROTOCOL};
+	q->req.addr =
+		(struct mirror_addr){.ifindex = a->ifindex,
+				     .addr = a->addr.addr,
+				     .family = a->addr.family,
+				     .prefix_len = a->addr.prefix_len,
+				     .scope = is_link_local4(&a->addr) ? RT_SCOPE_LINK
+								       : RT_SCOPE_UNIVERSE,
+				     .flags =
+					     a->addr.family == FIB_IP6 && !a->del ? IFA_F_NODAD : 0,
+				     .protocol = a->del ? 0 : TWIN_ADDRESSES_PROTOCOL};
 	netlink_request(w->nl, &q->req);
 }
 
@@ -413,8 +414,7 @@ static void move_log(struct neighbour_watch *w, const struct neighbours_act *a)
 	mac_format(a->mac, to, sizeof(to));
 	if (a->type == NEIGHBOURS_ACT_MOVED)
 		log_event("neighbour.moved port=%s address=%s from=%s to=%s suppressed=%llu",
-			  w->s.ports[a->port].name, addr, from, to,
-			  (unsigned long long)suppressed);
+			  w->s.ports[a->port].name, addr, from, to, (unsigned long long)suppressed);
 	else
 		log_event("neighbour.duplicate port=%s address=%s mac=%s and=%s hint=\"two hosts "
 			  "answer for one address\" next=use_the_last",
@@ -595,9 +595,10 @@ static void dest_read(const struct dwcp_event *v, struct builder_wish *ret)
 	if (v->family == FIB_IP4)
 		ret->addr.lo = be32_load(v->data);
 	else
-		ret->addr = (struct fib_addr){
-			(u64)be32_load(v->data) << 32 | be32_load(v->data + 4),
-			(u64)be32_load(v->data + 8) << 32 | be32_load(v->data + 12)};
+		ret->addr =
+			(struct fib_addr){(u64)be32_load(v->data) << 32 | be32_load(v->data + 4),
+					  (u64)be32_load(v->data + 8) << 32 |
+						  be32_load(v->data + 12)};
 }
 
 void neighbours_unresolved(void *arg, const struct dwcp_event *v)
@@ -657,11 +658,13 @@ static void addr_answer_heard(struct neighbour_watch *w, const struct heard *h, 
 
 	twin_addresses_answer(&w->addresses[place], &a, h->err);
 	if (h->err && h->err != w->addresses_err)
-		log_event("twin.address port=%s address=%s error=\"%s\" next=again_in_5s hint=\"%s\"",
+		log_event("twin.address port=%s address=%s error=\"%s\" next=again_in_5s "
+			  "hint=\"%s\"",
 			  h->port, addr_format(a.family, &a.addr, text, sizeof(text)),
 			  strerror(-h->err),
-			  h->err == -EPERM ? "the agent needs CAP_NET_ADMIN to put addresses on twins"
-					   : "see errno");
+			  h->err == -EPERM
+				  ? "the agent needs CAP_NET_ADMIN to put addresses on twins"
+				  : "see errno");
 	w->addresses_err = h->err;
 }
 

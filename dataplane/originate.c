@@ -24,6 +24,12 @@ void originate_add(struct worker *w, struct rte_mbuf *m, const struct pkt *p, bo
 	b->frame_len[i] = m->pkt_len;
 	b->verdict[i] = VERDICT_PASS;
 	b->pkt[i] = *p;
+	/* what the FIB reads, as parse leaves it of a packet that is not common */
+	if (p->flags & PKT_IP4)
+		b->col.dst4[i] = (u32)p->dst.lo;
+	else
+		b->col.dst6[i] = p->dst;
+	b->ip6 = (i ? b->ip6 : 0) | (u64) !(p->flags & PKT_IP4) << i;
 	b->bytes += m->pkt_len;
 	b->common = 0;
 	b->n++;

@@ -22,8 +22,7 @@ void stats_get(void *arg, const struct http_request *req, struct http_response *
 		rsp->body = json_pack("{s:I, s:o, s:o, s:o}", "tsc_hz",
 				      (json_int_t)((const struct dwcp_stats_hdr *)page)->tsc_hz,
 				      "workers", stats_workers_json(page), "accounting",
-				      stats_accounting_json(page), "icmp",
-				      stats_icmp_json(page));
+				      stats_accounting_json(page), "icmp", stats_icmp_json(page));
 }
 
 void drops_get(void *arg, const struct http_request *req, struct http_response *rsp)

@@ -32,7 +32,7 @@ struct mirror_addr {
 	u32 flags;	      /* IFA_F_… */
 	struct fib_addr addr; /* our own, also of a point-to-point link */
 	u8 family, prefix_len;
-	u8 scope; /* RT_SCOPE_… */
+	u8 scope;    /* RT_SCOPE_… */
 	u8 protocol; /* IFAPROT_…; 0 = none */
 	const char *port;
 };

@@ -14,12 +14,12 @@
 
 #include "neighbours_store.h"
 
-#define NUD_KNOWN (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
-#define NEVER	  UINT64_MAX
-#define N_SWAPS_DUPLICATE 2 /* A, B, A, B: two that came back */
-#define SOON_NS 10000000u /* what has to wait for others */
-#define DUE_LOOK_MAX 4096u
-#define EPERM_FACTOR 12u /* that doesn't change by itself */
+#define NUD_KNOWN	  (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
+#define NEVER		  UINT64_MAX
+#define N_SWAPS_DUPLICATE 2	    /* A, B, A, B: two that came back */
+#define SOON_NS		  10000000u /* what has to wait for others */
+#define DUE_LOOK_MAX	  4096u
+#define EPERM_FACTOR	  12u /* that doesn't change by itself */
 
 void neighbours_cfg_default(struct neighbours_cfg *ret)
 {
@@ -29,10 +29,11 @@ void neighbours_cfg_default(struct neighbours_cfg *ret)
 		.max_in_flight = 256,
 		.ask_burst = 256,
 		.ask_interval_ns = 5000000, /* 200 a second */
-		.again_ns = 1000000000u,    /* the kernel repeats an ARP request each second by itself */
+		.again_ns =
+			1000000000u, /* the kernel repeats an ARP request each second by itself */
 		.denied_ns = 5000000000u,
-		.refresh_ns = 15000000000u,    /* half of base_reachable_time */
-		.answer_ns = 5000000000u,      /* it gives up after 3 requests, 1 s each */
+		.refresh_ns = 15000000000u, /* half of base_reachable_time */
+		.answer_ns = 5000000000u,   /* it gives up after 3 requests, 1 s each */
 		.failed_ns = 20000000000u,
 		.failed_again_ns = 3000000000u,
 		.grace_ns = 5000000000u,
@@ -89,8 +90,8 @@ static bool tell(struct neighbours *s, struct neighbour *e, u8 what, u64 now_ns)
 {
 	struct neighbours_act *a;
 
-	if (what == e->told && (what != NEIGHBOUR_TOLD_RESOLVED ||
-				!memcmp(e->mac, e->told_mac, sizeof(e->mac))))
+	if (what == e->told &&
+	    (what != NEIGHBOUR_TOLD_RESOLVED || !memcmp(e->mac, e->told_mac, sizeof(e->mac))))
 		return true;
 	a = act_add(s, e, what == NEIGHBOUR_UNTOLD ? NEIGHBOURS_ACT_DEL : NEIGHBOURS_ACT_SET);
 	if (!a)
@@ -245,8 +246,8 @@ static bool known(const struct mirror_neigh *n)
 }
 
 /* A neighbour that nobody asked for, but the kernel talks to. Return: NULL: beyond what we keep. */
-static struct neighbour *host_add(struct neighbours *s, u8 port, u8 family, const struct fib_addr *a,
-				  u64 now_ns)
+static struct neighbour *host_add(struct neighbours *s, u8 port, u8 family,
+				  const struct fib_addr *a, u64 now_ns)
 {
 	struct neighbour *e;
 
@@ -304,7 +305,8 @@ static void kernel_says(struct neighbours *s, const struct neighbours_evt *v, u6
 	bool del = v->verb == MIRROR_DEL;
 
 	/* Groups and broadcast addresses need no asking, and what we answer for others is no neighbour. */
-	if ((n->flags & NTF_PROXY) || (n->state & NUD_NOARP) || n->ifindex != s->ports[v->port].ifindex)
+	if ((n->flags & NTF_PROXY) || (n->state & NUD_NOARP) ||
+	    n->ifindex != s->ports[v->port].ifindex)
 		return;
 	if (!e && !del && known(n))
 		e = host_add(s, v->port, n->family, &n->addr, now_ns);
@@ -390,7 +392,8 @@ static void tokens_refill(struct neighbours *s, u64 now_ns)
 }
 
 /* May a packet's destination be asked for? One that was refused lately has tokens and places of its own. */
-static bool wish_granted(struct neighbours *s, u8 port, u8 family, const struct fib_addr *a, u64 now_ns)
+static bool wish_granted(struct neighbours *s, u8 port, u8 family, const struct fib_addr *a,
+			 u64 now_ns)
 {
 	u64 hash = neighbours_hash(s, port, family, a);
 	u64 *recent = &s->recent[hash % DWCP_ARRAY_LEN(s->recent)];

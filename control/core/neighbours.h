@@ -24,20 +24,20 @@
 #define NEIGHBOURS_MAX_PORTS 128 /* names that are known at a time */
 
 struct neighbours_cfg {
-	u64 salt[2];	      /* of the tables: strangers choose addresses */
-	u32 max_hosts;	      /* beside gateways */
-	u32 max_pending;      /* hosts asked for without an answer yet */
-	u32 max_in_flight;    /* requests to the kernel without its answer */
-	u32 ask_burst;	      /* tokens for hosts: half of them for those wanted before */
-	u64 ask_interval_ns;  /* one comes back every so often */
-	u64 again_ns;	      /* between two requests for one neighbour */
-	u64 denied_ns;	      /* the same, after the kernel refused */
-	u64 refresh_ns;	      /* the same, where the kernel cannot manage entries */
-	u64 answer_ns;	      /* a host that hasn't answered by then has failed */
-	u64 failed_ns;	      /* how long a failed host is remembered */
-	u64 failed_again_ns;  /* when a packet may have it asked for again */
-	u64 grace_ns;	      /* an address is used that long without the kernel's knowing it */
-	u64 duplicate_ns;     /* within this time an address that comes back makes a duplicate */
+	u64 salt[2];	     /* of the tables: strangers choose addresses */
+	u32 max_hosts;	     /* beside gateways */
+	u32 max_pending;     /* hosts asked for without an answer yet */
+	u32 max_in_flight;   /* requests to the kernel without its answer */
+	u32 ask_burst;	     /* tokens for hosts: half of them for those wanted before */
+	u64 ask_interval_ns; /* one comes back every so often */
+	u64 again_ns;	     /* between two requests for one neighbour */
+	u64 denied_ns;	     /* the same, after the kernel refused */
+	u64 refresh_ns;	     /* the same, where the kernel cannot manage entries */
+	u64 answer_ns;	     /* a host that hasn't answered by then has failed */
+	u64 failed_ns;	     /* how long a failed host is remembered */
+	u64 failed_again_ns; /* when a packet may have it asked for again */
+	u64 grace_ns;	     /* an address is used that long without the kernel's knowing it */
+	u64 duplicate_ns;    /* within this time an address that comes back makes a duplicate */
 };
 
 /** neighbours_cfg_default() - as the agent uses it; the salt is the caller's. */
@@ -102,10 +102,10 @@ struct neighbours_act {
 struct neighbours_facts {
 	u32 n, n_gateways, n_hosts, n_resolved, n_failed, n_incomplete;
 	u32 n_pending, n_in_flight;
-	u64 n_asked, n_again;	 /* requests; of them for what was lost */
+	u64 n_asked, n_again; /* requests; of them for what was lost */
 	u64 n_moves, n_duplicates;
-	u64 n_suppressed;	 /* packets' wishes that the rate did not allow */
-	u64 n_refused;		 /* hosts beyond max_hosts */
+	u64 n_suppressed; /* packets' wishes that the rate did not allow */
+	u64 n_refused;	  /* hosts beyond max_hosts */
 	u64 n_errors;
 	int err; /* the last one of the kernel's; 0 after a success */
 };

@@ -96,9 +96,12 @@ void twin_addresses_link(struct twin_addresses *t, u32 ifindex, bool ours)
 	prune(t);
 }
 
-int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb, const struct mirror_addr *a)
+int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb,
+			  const struct mirror_addr *a)
 {
-	struct config_addr addr = {.addr = a->addr, .family = a->family, .prefix_len = a->prefix_len};
+	struct config_addr addr = {.addr = a->addr,
+				   .family = a->family,
+				   .prefix_len = a->prefix_len};
 	bool tentative = (a->flags & IFA_F_TENTATIVE) && !(a->flags & IFA_F_OPTIMISTIC);
 	bool usable = !tentative && !(a->flags & IFA_F_DADFAILED);
 	struct twin_address *x = find(t, &addr);
@@ -165,8 +168,9 @@ bool twin_addresses_next(struct twin_addresses *t, u64 now_ns, struct twin_addre
 			continue;
 		}
 		x->asked_ns = now_ns;
-		*ret = (struct twin_addresses_act){
-			.del = take, .ifindex = t->ifindex, .addr = x->addr};
+		*ret = (struct twin_addresses_act){.del = take,
+						   .ifindex = t->ifindex,
+						   .addr = x->addr};
 		return true;
 	}
 	return false;

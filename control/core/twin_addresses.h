@@ -21,13 +21,13 @@ struct twin_address {
 	struct config_addr addr;
 	bool there, ours, usable, marked; /* in the kernel; usable: no DAD is pending */
 	bool wanted;			  /* by the configuration */
-	u64 asked_ns;			  /* when the kernel was asked for what is missing; 0 = not */
+	u64 asked_ns; /* when the kernel was asked for what is missing; 0 = not */
 	int err;
 };
 
 struct twin_addresses {
-	u32 ifindex; /* of the twin; 0 = none */
-	bool ours;   /* a TAP: what bears the name of a port and is none isn't touched */
+	u32 ifindex;  /* of the twin; 0 = none */
+	bool ours;    /* a TAP: what bears the name of a port and is none isn't touched */
 	bool changed; /* what the tables should know of */
 	u64 n_ignored;
 	u32 n, cap;
@@ -46,7 +46,8 @@ int twin_addresses_want(struct twin_addresses *t, const struct config_addr *a, u
 /** twin_addresses_link() - @ifindex: 0 = there is no twin any more. */
 void twin_addresses_link(struct twin_addresses *t, u32 ifindex, bool ours);
 /** twin_addresses_kernel() - Return: 0, -ENOMEM. */
-int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb, const struct mirror_addr *a);
+int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb,
+			  const struct mirror_addr *a);
 void twin_addresses_dump(struct twin_addresses *t, bool begin, bool complete);
 void twin_addresses_answer(struct twin_addresses *t, const struct config_addr *a, int err);
 /**

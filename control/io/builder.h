@@ -166,7 +166,7 @@ struct builder_neighbours {
 	u32 n_wishes;
 	struct builder_gateway gateways[BUILDER_MAX_GATEWAYS]; /* whose use has changed */
 	u32 n_gateways;
-	bool more; /* gateways: another job gets them */
+	bool more;  /* gateways: another job gets them */
 	bool dirty; /* there is something to be published */
 	bool all;   /* the submitter's */
 	u64 event_ns;

@@ -105,7 +105,8 @@ static bool kind_is(const struct nlattr *info, const char *kind)
 	struct attrs a;
 	u16 len;
 
-	if (!info || attrs_index(mnl_attr_get_payload(info), mnl_attr_get_payload_len(info), &a) < 0 ||
+	if (!info ||
+	    attrs_index(mnl_attr_get_payload(info), mnl_attr_get_payload_len(info), &a) < 0 ||
 	    !a.at[IFLA_INFO_KIND])
 		return false;
 	len = mnl_attr_get_payload_len(a.at[IFLA_INFO_KIND]);

@@ -470,10 +470,11 @@ static const struct schema_row root_rows[] = {
 	HOST_CLASSES(X)
 #undef X
 
-	{.path = "dataplane.icmp",
-	 .kind = SCHEMA_GROUP,
-	 .help = "ICMP errors about packets that can't go on. Packets too big have a budget of "
-		 "the same size of their own."},
+		{.path = "dataplane.icmp",
+		 .kind = SCHEMA_GROUP,
+		 .help = "ICMP errors about packets that can't go on. Packets too big have a "
+			 "budget of "
+			 "the same size of their own."},
 	{.path = "dataplane.icmp.errors_pps",
 	 .kind = SCHEMA_INT,
 	 CFG(dataplane.icmp.errors_pps),

@@ -185,19 +185,20 @@ static json_t *port_json(const void *page, u32 i)
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
 		 p->mac[3], p->mac[4], p->mac[5]);
-	return json_pack(
-		"{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o*}",
-		"name", stats_text(p->name, sizeof(name), name), "device",
-		stats_text(p->device, sizeof(device), device), "up", dwcp_load_relaxed(&p->up) != 0,
-		"speed_mbps", (json_int_t)dwcp_load_relaxed(&p->speed_mbps), "mtu",
-		(int)dwcp_load_relaxed(&p->mtu), "mac", mac, "rx_queues",
-		(int)dwcp_load_relaxed(&p->n_rx_queues), "tx_queues",
-		(int)dwcp_load_relaxed(&p->n_tx_queues), "link_changes",
-		(json_int_t)dwcp_load_relaxed(&p->link_changes), "rx_packets",
-		(json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes, "tx_packets",
-		(json_int_t)io.tx_packets, "tx_bytes", (json_int_t)io.tx_bytes, "hw", hw_json(p),
-		"parent", parent_json(page, i), "twin", stats_twin_json(page, i), "xdp",
-		xdp_json(&p->xdp));
+	return json_pack("{s:s, s:s, s:b, s:I, s:i, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, "
+			 "s:o, s:o, s:o*}",
+			 "name", stats_text(p->name, sizeof(name), name), "device",
+			 stats_text(p->device, sizeof(device), device), "up",
+			 dwcp_load_relaxed(&p->up) != 0, "speed_mbps",
+			 (json_int_t)dwcp_load_relaxed(&p->speed_mbps), "mtu",
+			 (int)dwcp_load_relaxed(&p->mtu), "mac", mac, "rx_queues",
+			 (int)dwcp_load_relaxed(&p->n_rx_queues), "tx_queues",
+			 (int)dwcp_load_relaxed(&p->n_tx_queues), "link_changes",
+			 (json_int_t)dwcp_load_relaxed(&p->link_changes), "rx_packets",
+			 (json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes,
+			 "tx_packets", (json_int_t)io.tx_packets, "tx_bytes",
+			 (json_int_t)io.tx_bytes, "hw", hw_json(p), "parent", parent_json(page, i),
+			 "twin", stats_twin_json(page, i), "xdp", xdp_json(&p->xdp));
 }
 
 json_t *stats_ports_json(const void *page)

@@ -16,8 +16,8 @@
  */
 #include "parse_internal.h"
 
-#define IP6_OPTION_PAD1	   0x00
-#define IP6_OPTION_JUMBO   0xc2
+#define IP6_OPTION_PAD1	 0x00
+#define IP6_OPTION_JUMBO 0xc2
 
 struct chain {
 	struct parse_ip *ip;

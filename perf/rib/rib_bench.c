@@ -316,14 +316,16 @@ static void round_observed(struct bench *b, u32 n)
 	publish(b, r);
 	for (u32 k = 0; k < DWCP_ARRAY_LEN(what); k++) {
 		for (u32 i = 0; i < CHANGES; i++) {
-			struct neighbour_cfg *nb = &b->neighbours[fib_rng_below(&rng, b->n_nexthops)];
+			struct neighbour_cfg *nb =
+				&b->neighbours[fib_rng_below(&rng, b->n_nexthops)];
 
 			nb->mac[1]++;
 			t0 = now_ms();
 			if (k == 2)
 				rib_neighbour_del(r, nb); /* may be gone already */
 			else
-				require(rib_neighbour_set(r, nb, RIB_NEIGHBOUR_RESOLVED + k), "set");
+				require(rib_neighbour_set(r, nb, RIB_NEIGHBOUR_RESOLVED + k),
+					"set");
 			ms[i] = now_ms() - t0;
 			bytes[i] = i % 20 ? 0 : publish(b, r)->fresh_bytes;
 		}

@@ -70,8 +70,10 @@ static void gateway(struct lab *l, u32 a, bool used)
 
 static void wanted(struct lab *l, u32 a)
 {
-	step(l, (struct neighbours_evt){
-			.type = NEIGHBOURS_EVT_WANTED, .family = FIB_IP4, .addr = ip4(a), .n = 3});
+	step(l, (struct neighbours_evt){.type = NEIGHBOURS_EVT_WANTED,
+					.family = FIB_IP4,
+					.addr = ip4(a),
+					.n = 3});
 }
 
 static void answered(struct lab *l, u32 a, int err)
@@ -93,8 +95,7 @@ static void kernel(struct lab *l, enum mirror_verb verb, u32 a, u16 state, u8 ma
 				 .mac = {2, 0, 0, 0, 0, mac},
 				 .has_mac = mac != 0};
 
-	step(l, (struct neighbours_evt){
-			.type = NEIGHBOURS_EVT_KERNEL, .verb = verb, .neigh = &n});
+	step(l, (struct neighbours_evt){.type = NEIGHBOURS_EVT_KERNEL, .verb = verb, .neigh = &n});
 }
 
 static void kernel_new(struct lab *l, u32 a, u16 state, u8 mac)
@@ -720,13 +721,13 @@ static void test_chaos(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateway),	 cmocka_unit_test(test_gateway_unused),
+		cmocka_unit_test(test_gateway),	       cmocka_unit_test(test_gateway_unused),
 		cmocka_unit_test(test_failed_gateway), cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_link),	 cmocka_unit_test(test_host),
-		cmocka_unit_test(test_adopted),	 cmocka_unit_test(test_old_kernel),
-		cmocka_unit_test(test_moves),	 cmocka_unit_test(test_dump),
-		cmocka_unit_test(test_denied),	 cmocka_unit_test(test_scan),
-		cmocka_unit_test(test_bounds),	 cmocka_unit_test(test_port_places),
+		cmocka_unit_test(test_link),	       cmocka_unit_test(test_host),
+		cmocka_unit_test(test_adopted),	       cmocka_unit_test(test_old_kernel),
+		cmocka_unit_test(test_moves),	       cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_denied),	       cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_bounds),	       cmocka_unit_test(test_port_places),
 		cmocka_unit_test(test_chaos),
 	};
 

@@ -10,7 +10,7 @@
 #define SEED	   20261121ull
 #define N_CONFIGS  300
 #define ROOT_ENV   "DWCP_SOURCE_ROOT"
-#define N_SECTIONS 10
+#define N_SECTIONS 13
 
 static const char full[] =
 	"node: { name = \"r-1.a_b\"; state_dir = \"/a \\\"b\\\" \\\\c\"; };\n"
@@ -286,7 +286,7 @@ static void test_reference_complete(void **state)
 			if (r->table)
 				tables[n++] = r->table;
 		}
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 7);
 	free(text);
 }
 

@@ -184,7 +184,7 @@ struct dwcp_stats_port {
 	u64 twin_delivered, twin_failed; /* frames that the kernel took, and did not take */
 	u64 twin_received;		 /* frames that it sent */
 	char twin_name[16];		 /* the kernel's interface; written by: control thread */
-	struct dwcp_stats_xdp xdp; /* written by: control thread */
+	struct dwcp_stats_xdp xdp;	 /* written by: control thread */
 	u8 pad2[128 - 24];
 } dwcp_aligned(DWCP_SHARED_LINE);
 

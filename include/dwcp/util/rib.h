@@ -90,8 +90,8 @@ u32 rib_neighbour_count(const struct rib *r);
 /* Who is asked for by routes. */
 struct rib_gateway {
 	struct config_addr addr;
-	u16 port_idx; /* as configured last */
-	u64 n_users;  /* routes and groups that send there, its own host route not counted */
+	u16 port_idx;	 /* as configured last */
+	u64 n_users;	 /* routes and groups that send there, its own host route not counted */
 	bool configured; /* the configuration knows its address: there is nothing to ask */
 };
 

@@ -237,8 +237,7 @@ static bool neighbour_valid(const struct rib *r, const struct neighbour_cfg *n)
 
 	if (n->port_idx >= r->adj.n_index || n->vlan || n->svlan)
 		return false;
-	return a->family == FIB_IP6 ||
-	       (a->family == FIB_IP4 && !a->addr.hi && !(a->addr.lo >> 32));
+	return a->family == FIB_IP6 || (a->family == FIB_IP4 && !a->addr.hi && !(a->addr.lo >> 32));
 }
 
 int rib_neighbour_set(struct rib *r, const struct neighbour_cfg *n, u32 state)
@@ -309,8 +308,8 @@ void rib_gateway_note(struct rib *r, u32 i)
 	u32 cap = notes->cap ? 2 * notes->cap : 256;
 	struct rib_gateway_note *note;
 
-	if (!r->cfg.gateways || nh->type != DWCP_NEXTHOP_FORWARD || nh->noted ||
-	    !nh->path.family || nh->path.vlan || nh->path.svlan || nh->via == RIB_NO_PORT)
+	if (!r->cfg.gateways || nh->type != DWCP_NEXTHOP_FORWARD || nh->noted || !nh->path.family ||
+	    nh->path.vlan || nh->path.svlan || nh->via == RIB_NO_PORT)
 		return;
 	if (notes->n == notes->cap) {
 		note = realloc(notes->note, cap * sizeof(*note));

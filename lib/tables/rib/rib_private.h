@@ -208,7 +208,7 @@ bool rib_neighbour_configured(const struct rib_adjacency *a, u8 family,
 
 struct rib_observed_entry {
 	struct fib_addr addr;
-	u16 port; /* into rib_adjacency.ports */
+	u16 port;  /* into rib_adjacency.ports */
 	u8 family; /* 0 = free; then `next_free` is the next free entry */
 	u8 state;  /* enum rib_neighbour_state */
 	u8 mac[6];
@@ -301,7 +301,7 @@ struct rib_nexthop {
 		struct {
 			struct rib_path path;
 			struct rib_member *member_of; /* first */
-			u16 via;		      /* the port that it was last found to leave by */
+			u16 via; /* the port that it was last found to leave by */
 		};
 		struct {
 			struct rib_member *members; /* by path */

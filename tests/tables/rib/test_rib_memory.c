@@ -82,9 +82,9 @@ static void story_init(struct story *s)
 		config_neighbour(s->c, 0, text, 0x020000000001 + i, 0, 0);
 	}
 	for (u32 i = 0; i < N_SEEN; i++)
-		s->seen[i] = (struct neighbour_cfg){
-			.mac = {2, 0, 0, 0, 1, i},
-			.addr = {.addr = {0, 0x0a000200 + i}, .family = FIB_IP4}};
+		s->seen[i] = (struct neighbour_cfg){.mac = {2, 0, 0, 0, 1, i},
+						    .addr = {.addr = {0, 0x0a000200 + i},
+							     .family = FIB_IP4}};
 	for (u32 i = 0; i < N_ROUTES; i++) {
 		struct route_cfg r = {.paths = &s->paths[i], .n_paths = i % 8 ? 4 : 1};
 

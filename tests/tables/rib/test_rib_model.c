@@ -53,7 +53,7 @@ struct model {
 	u32 n;
 	struct mseen seen[MAX_SEEN];
 	u32 n_seen;
-	bool told[N_NAMES][32]; /* of gateway_pool on a port: used by someone, as last told */
+	bool told[N_NAMES][32];	  /* of gateway_pool on a port: used by someone, as last told */
 	struct dwcp_config *c;	  /* as last configured */
 	int name[N_NAMES];	  /* of the i-th port */
 	struct fib_prefix walked; /* last in the walk */
