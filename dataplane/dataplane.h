@@ -18,6 +18,7 @@
 #include <dwcp/base.h>
 #include <dwcp/util/config.h>
 #include <dwcp/util/generation.h>
+#include <dwcp/util/missing.h>
 
 #include "host.h"
 #include "pipeline.h"
@@ -97,6 +98,7 @@ struct worker {
 	struct host_end host;
 	u64 drop_event_tsc[DWCP_DROP_REASONS_MAX]; /* when a reason last sent a sample */
 	u64 drop_event_count[DWCP_DROP_REASONS_MAX];
+	struct missing missing; /* destinations without a neighbour */
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 struct dataplane {

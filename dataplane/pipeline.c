@@ -73,13 +73,18 @@ static u64 worker_clock_ns(const struct worker *w, u64 tsc)
 	       (u64)((unsigned __int128)(tsc - w->epoch_tsc) * 1000000000u / w->tsc_hz);
 }
 
+static void event_push(struct worker *w, const struct dwcp_event *e)
+{
+	if (!dwcp_ring_push(w->ring, w->ring_tail, e))
+		dwcp_count(&w->stats->events_lost, 1);
+}
+
 /* Which next hop, and for whom: network order, IPv4 in the first four bytes. */
-static void unresolved_event(struct burst *b, u32 i, struct dwcp_event *e)
+static void unresolved_fill(struct burst *b, u32 i, struct dwcp_event *e)
 {
 	const struct dwcp_nexthop *nh = &b->gen->nexthop[b->slot[i]];
 	const struct pkt *p = burst_pkt(b, i);
 
-	e->type = DWCP_EVENT_UNRESOLVED;
 	e->a = b->slot[i];
 	e->b = nh->id;
 	e->family = p->flags & PKT_IP4 ? FIB_IP4 : FIB_IP6;
@@ -94,11 +99,25 @@ static void unresolved_event(struct burst *b, u32 i, struct dwcp_event *e)
 	be32_store(e->data + 12, (u32)p->dst.lo);
 }
 
+/* Whoever lacks a neighbour is told of by destination, so that it can be asked for (missing.h). */
+static void unresolved_event(struct worker *w, u32 at)
+{
+	const struct pkt *p = burst_pkt(&w->burst, at);
+	u64 now = rte_rdtsc();
+	struct dwcp_event e = {.type = DWCP_EVENT_UNRESOLVED, .worker = (u8)w->idx};
+
+	e.n = missing_packet(&w->missing, p->dst.hi, p->dst.lo, now);
+	if (!e.n)
+		return;
+	e.time_ns = worker_clock_ns(w, now);
+	unresolved_fill(&w->burst, at, &e);
+	event_push(w, &e);
+}
+
 /*
  * A sample of the dropped, at most one a reason and 100 ms: enough to see what, too little to hurt.
- * @at: place in the burst; BURST_MAX when the packet has left it.
  */
-static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m, u32 at)
+static void drop_event(struct worker *w, enum drop_reason reason, const struct rte_mbuf *m)
 {
 	u64 now = rte_rdtsc();
 	struct dwcp_event e = {.type = DWCP_EVENT_DROP_SAMPLE,
@@ -111,21 +130,21 @@ static void drop_event(struct worker *w, enum drop_reason reason, const struct r
 		return;
 	e.time_ns = worker_clock_ns(w, now);
 	e.b = w->drop_event_count[reason];
-	if (reason == DROP_UNRESOLVED && at < BURST_MAX)
-		unresolved_event(&w->burst, at, &e);
-	else
-		memcpy(e.data, rte_pktmbuf_mtod(m, const u8 *),
-		       DWCP_MIN((u32)m->data_len, (u32)sizeof(e.data)));
+	memcpy(e.data, rte_pktmbuf_mtod(m, const u8 *),
+	       DWCP_MIN((u32)m->data_len, (u32)sizeof(e.data)));
 	w->drop_event_tsc[reason] = now;
 	w->drop_event_count[reason] = 0;
-	if (!dwcp_ring_push(w->ring, w->ring_tail, &e))
-		dwcp_count(&w->stats->events_lost, 1);
+	event_push(w, &e);
 }
 
+/* @at: place in the burst; BURST_MAX when the packet has left it. */
 static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, u32 at)
 {
 	dwcp_count(&w->stats->drop[reason], 1);
-	drop_event(w, reason, m, at);
+	if (reason == DROP_UNRESOLVED && at < BURST_MAX)
+		unresolved_event(w, at);
+	else
+		drop_event(w, reason, m);
 }
 
 void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum drop_reason reason)

@@ -223,6 +223,7 @@ int workers_create(struct dataplane *dp)
 		w->tsc_hz = rte_get_tsc_hz();
 		w->epoch_tsc = rte_rdtsc();
 		w->epoch_ns = clock_ns();
+		missing_init(&w->missing, key, w->tsc_hz, w->epoch_tsc);
 		w->gap_threshold_tsc = GAP_THRESHOLD_NS * (w->tsc_hz / 1000000) / 1000;
 		w->sample_mask = (1u << dp->cfg->dataplane.sample_shift) - 1;
 		if (icmp_open(w))
