@@ -216,7 +216,7 @@ static void dump_ended(void *arg, enum netlink_kind kind, bool complete)
 	enum kernel_kind other;
 
 	if (complete)
-		m->heard |= 1u << kind;
+		m->heard |= MIRROR_KINDS & 1u << kind;
 	if (kernel_kind(kind, &other)) {
 		if (complete)
 			kept(m, kernel_routes_sweep(m->kr, other));
