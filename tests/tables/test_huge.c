@@ -36,6 +36,18 @@ static bool fd_is_huge(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
 }
 
+/* 2 MB of a huge page that nobody has touched. */
+static int hole_seal(void)
+{
+	int fd = memfd_create("dwcp-test",
+			      MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB_);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, HUGE_BYTES), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	return fd;
+}
+
 /* Leaves of more than one huge page, everything else small. */
 static void table_init_long(struct table *t)
 {
@@ -53,25 +65,35 @@ static void table_init_long(struct table *t)
 }
 
 /* Sealed by the library: huge where asked for. What isn't a whole huge page stays as it was unless `all`. */
-static struct generation *huge_open(struct segment_set *s, const struct table *t, bool all)
+static int huge_seal(const struct part *p, u32 at, bool all, struct dwcp_segment_desc *ret_desc)
+{
+	u32 len = DWCP_MIN(p->len - at, HUGE_BYTES);
+	int fd = segment_seal(p->section, p->bytes + at, len, all || len == HUGE_BYTES, ret_desc);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fd_is_huge(fd), all || len == HUGE_BYTES);
+	return fd;
+}
+
+/* Stages every segment; what @hole_of begins with is sent as a hole. Return: the manifest's fd. */
+static int huge_stage(struct segment_set *s, const struct table *t, bool all, u16 hole_of)
 {
 	struct manifest_section sections[DWCP_SECTION_N];
 	struct dwcp_segment_desc desc[DWCP_SECTION_N][4];
 	struct manifest_cfg cfg = {.generation = 9, .ports_hash = SMALL_PORTS};
 	struct dwcp_manifest *m;
-	struct generation *g;
 	int fd;
 
 	for (u32 i = 0; i < t->n_parts; i++) {
 		const struct part *p = &t->part[i];
-		u32 n = 0, len;
+		u32 n = 0;
 
 		for (u32 at = 0; at < p->len; at += HUGE_BYTES, n++) {
-			len = DWCP_MIN(p->len - at, HUGE_BYTES);
-			fd = segment_seal(p->section, p->bytes + at, len, all || len == HUGE_BYTES,
-					  &desc[i][n]);
-			assert_true(fd >= 0);
-			assert_int_equal(fd_is_huge(fd), all || len == HUGE_BYTES);
+			fd = huge_seal(p, at, all, &desc[i][n]);
+			if (p->section == hole_of && at == 0) {
+				close(fd);
+				fd = hole_seal();
+			}
 			assert_int_equal(segment_set_stage(s, &desc[i][n], fd, reason), 0);
 		}
 		sections[i] = (struct manifest_section){p->section,
@@ -84,9 +106,17 @@ static struct generation *huge_open(struct segment_set *s, const struct table *t
 	}
 	assert_int_equal(manifest_build(&cfg, sections, t->n_parts, &m), 0);
 	fd = manifest_seal(m);
+	free(m);
+	return fd;
+}
+
+static struct generation *huge_open(struct segment_set *s, const struct table *t, bool all)
+{
+	int fd = huge_stage(s, t, all, 0);
+	struct generation *g;
+
 	assert_int_equal(generation_open(s, fd, &small_limits, &g, reason), 0);
 	close(fd);
-	free(m);
 	return g;
 }
 
@@ -152,38 +182,55 @@ static void stored_and_loaded(void **state)
 	unlink(path);
 }
 
-/* Sealed while it is still a hole: its pages are taken when it is mapped, or it is refused; never a fault later. */
+/* All free pages are somebody's. Return: how many; 0 = there were none. */
+static size_t hog_open(void **ret_hog)
+{
+	size_t n = 4096;
+
+	*ret_hog = MAP_FAILED;
+	while (n && *ret_hog == MAP_FAILED) {
+		*ret_hog = mmap(NULL, n * HUGE_BYTES, PROT_READ,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+		n -= *ret_hog == MAP_FAILED;
+	}
+	return n;
+}
+
+/*
+ * Sealed while it is still a hole, it is read as zeros and has no page yet: a worker that looked into it would get SIGBUS.
+ * Its page is taken when it is mapped, or the generation is refused and nothing is left of it.
+ */
 static void hole_without_pages(void **state)
 {
 	struct segment_set *s = set_create_big();
-	struct dwcp_segment_desc d = {.bytes = HUGE_BYTES, .section = DWCP_SECTION_FIB_LEAF};
-	void *zeros = calloc(1, HUGE_BYTES), *hog = MAP_FAILED;
-	size_t n = 4096;
-	int err, fd;
+	struct generation *g = NULL;
+	struct table t;
+	u32 maps, fds;
+	size_t n;
+	void *hog;
+	int fd;
 
-	/* all free pages are somebody's */
-	while (n && hog == MAP_FAILED) {
-		hog = mmap(NULL, n * HUGE_BYTES, PROT_READ,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-		n -= hog == MAP_FAILED;
-	}
-	fd = memfd_create("dwcp-test",
-			  MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB_);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, HUGE_BYTES), 0);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
-	d.id = bytes_hash(zeros, HUGE_BYTES);
-	err = segment_set_stage(s, &d, dup(fd), reason);
-	print_message("%zu pages held by others: staging returned %d\n", n, err);
-	if (n && err) {
-		assert_int_equal(err, -ENOMEM);
-		assert_true(reason_is(reason, "segment_map"));
-	}
-	if (hog != MAP_FAILED)
-		munmap(hog, n * HUGE_BYTES);
-	assert_int_equal(segment_set_stage(s, &d, fd, reason), 0);
+	table_init_long(&t);
+	memset(table_part(&t, DWCP_SECTION_FIB_LEAF)->bytes, 0, HUGE_BYTES);
+	fd = huge_stage(s, &t, false, DWCP_SECTION_FIB_LEAF);
+	maps = count_maps();
+	fds = count_fds();
+	n = hog_open(&hog);
+	assert_int_not_equal(n, 0);
+	assert_int_equal(generation_open(s, fd, &small_limits, &g, reason), -ENOMEM);
+	assert_true(reason_is(reason, "section_map"));
+	assert_null(g);
+	munmap(hog, n * HUGE_BYTES);
+	assert_int_equal(count_maps(), maps);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(segment_set_mapped_bytes(s), 0);
+
+	assert_int_equal(generation_open(s, fd, &small_limits, &g, reason), 0);
+	walk(g, SMALL_N_PORTS);
+	generation_close(g);
+	close(fd);
 	segment_set_free(s);
-	free(zeros);
+	table_fini(&t);
 }
 
 static u64 number_read(const char *path)
