@@ -17,6 +17,8 @@
 #include "log.h"
 #include "store.h"
 
+#define SMALL_TABLE_BYTES (4u << 20)
+
 #ifndef DWCP_VERSION
 #define DWCP_VERSION "0"
 #endif
@@ -68,6 +70,15 @@ static void warn_xdp(const struct dataplane *dp, json_t *w)
 							      dp->cfg->ports[i].name));
 	}
 }
+}
+
+/* Most of a table that is larger than what the TLB covers. A short last piece of a section is never on a huge page. */
+static bool tables_on_small_pages(const struct dataplane *dp)
+{
+	u64 huge = dataplane_stats(dp)->huge_segments * DWCP_SEGMENT_MAX_BYTES;
+
+	return dp->gen->mapped_bytes > SMALL_TABLE_BYTES && huge < dp->gen->mapped_bytes / 2;
+}
 
 static json_t *warnings_json(const struct dataplane *dp)
 {
@@ -80,11 +91,12 @@ static json_t *warnings_json(const struct dataplane *dp)
 	if (!dp->gen)
 		json_array_append_new(w, json_string("no tables yet: every packet is dropped as "
 						     "no_table"));
-	if (dp->gen && dataplane_stats(dp)->huge_segments < dp->gen->n_segments)
+	if (dp->gen && tables_on_small_pages(dp))
 		json_array_append_new(w,
 				      json_string("tables are not on huge pages: more TLB misses "
-						  "with a full table "
-						  "(agent.chunk_kb = 2048 and free 2 MB pages)"));
+						  "with a full table, and slower while they are "
+						  "swapped (free 2 MB pages: `pieces` of the "
+						  "agent's status)"));
 	warnings_add_twins(dp, w);
 	if (!link_connected(dp))
 		json_array_append_new(w,

@@ -525,14 +525,12 @@ static const struct schema_row root_rows[] = {
 	{.path = "agent.chunk_kb",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.chunk_kb),
-	 .min = 4,
 	 .max = 2048,
-	 .def = 256,
 	 .unit = "KiB",
-	 .check = check_power_of_two_4,
-	 .help = "Size of the pieces that tables are published in, a power of two; 2048 for tables "
-		 "on "
-		 "2 MB pages."},
+	 .check = check_chunk_kb,
+	 .help = "Size of the pieces that tables are published in, a power of two from 4 on; "
+		 "with 2048 they are on 2 MB pages. 0 = 2048 when 32 such pages are free at the "
+		 "start, else 256."},
 	{.path = "agent.socket_gid",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.socket_gid),
