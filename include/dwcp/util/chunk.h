@@ -2,8 +2,8 @@
 /*
  * chunk.h - how large the pieces of published tables are, and on which pages they lie.
  *
- * On 2 MB pages a swap is a dozen mappings instead of thousands of pages, which the worker's CPU need not hear of; but a
- * piece in such a page is 2 MB, whatever has changed in it. So it is for machines that have the pages.
+ * On 2 MB pages a worker has far fewer translations to find anew after a swap (docs/decisions/0005-swap-pages.md); but a piece
+ * in such a page is 2 MB, whatever has changed in it.
  */
 #pragma once
 
