@@ -44,7 +44,8 @@ static void build_start(struct core *c, u64 now_ns, struct core_acts *acts)
 /* Nothing is in flight: is there something to wait for, or to build at once? */
 static void work_find(struct core *c, u64 now_ns, struct core_acts *acts)
 {
-	u64 due_ns = c->window_ns + c->cfg.coalesce_ns;
+	/* in a burst half of the time is left for what makes the changes */
+	u64 due_ns = c->window_ns + DWCP_MAX(c->cfg.coalesce_ns, 2 * c->last_ns);
 
 	if (!c->up || c->hold || !c->pending || c->quiet)
 		phase_set(c, CORE_IDLE, UINT64_MAX);
@@ -71,6 +72,7 @@ static void publish_now(struct core *c, u64 now_ns, struct core_acts *acts)
 	c->pending = true;
 	c->quiet = false;
 	c->window_ns = now_ns - DWCP_MIN(now_ns, c->cfg.coalesce_ns);
+	c->last_ns = 0;
 	if (c->phase == CORE_IDLE || c->phase == CORE_COALESCE)
 		work_find(c, now_ns, acts);
 }
@@ -113,6 +115,7 @@ static void build_failed(struct core *c, const struct core_evt *e, u64 now_ns)
 	row_end(c, HISTORY_FAILED, reason, e->unix_ns);
 	/* memory or descriptors may come back by themselves: try again, but not at once */
 	c->window_ns = now_ns + c->cfg.retry_ns - c->cfg.coalesce_ns;
+	c->last_ns = 0;
 	phase_set(c, CORE_COALESCE, now_ns + c->cfg.retry_ns);
 }
 
@@ -174,6 +177,7 @@ static void adopted(struct core *c, const struct core_evt *e, u64 now_ns, struct
 	if (row->has_event)
 		row->event_to_adopted_us = span_us(row->event_ns, e->adopted.quiescent_ns);
 	row_end(c, HISTORY_ADOPTED, "", e->unix_ns);
+	c->last_ns = DWCP_MIN(span_us(c->window_ns, now_ns) * 1000, CORE_LAST_MAX_NS);
 	c->adopted = e->adopted.generation;
 	work_find(c, now_ns, acts);
 }

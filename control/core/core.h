@@ -6,6 +6,7 @@
  * below is tested by calling it. control/io/ delivers the events and carries out the actions.
  *
  *   - changes within the window after the first one are published together; what arrives later waits for its own window
+ *   - and no more than half of the time goes into publishing: after one that took long the next waits as long
  *   - one publish is in flight, from the build to the answer: the segments of an image are valid until the next build
  *   - a generation's number is larger than any the dataplane has told us or we have used
  *   - a refusal is kept for `status` and nothing is tried again until something changes or the dataplane comes back;
@@ -80,7 +81,8 @@ struct core_act {
 	bool all;     /* SEND: whatever the dataplane said it holds */
 };
 
-#define CORE_MAX_ACTS 2
+#define CORE_MAX_ACTS	 2
+#define CORE_LAST_MAX_NS 1000000000u
 
 struct core_acts {
 	u32 n;
@@ -102,10 +104,11 @@ struct core {
 	struct core_cfg cfg;
 	enum core_phase phase;
 	bool up, hold;
-	bool pending;	/* something that no adopted generation contains */
-	bool quiet;	/* what is pending was refused: wait for a change */
-	bool resent;	/* the image in flight was sent whole already */
-	u64 window_ns;	/* when the last build began: the next waits until coalesce_ns later */
+	bool pending;  /* something that no adopted generation contains */
+	bool quiet;    /* what is pending was refused: wait for a change */
+	bool resent;   /* the image in flight was sent whole already */
+	u64 window_ns; /* when the last build began: the next waits until coalesce_ns later */
+	u64 last_ns; /* from the last build's beginning to its adoption: the next waits for twice that */
 	u64 due_ns;	/* end of the phase by time; UINT64_MAX = none */
 	u64 generation; /* largest number used or seen */
 	u64 adopted;	/* by the dataplane; 0 = none or not connected */

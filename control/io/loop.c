@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
+
+#define LOOP_OTHERS_NICE 5
 
 struct loop_event {
 	struct loop *loop;
@@ -42,6 +47,12 @@ void loop_fini(struct loop *l)
 	if (l->base)
 		event_base_free(l->base);
 	l->base = NULL;
+}
+
+void loop_give_way(void)
+{
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), LOOP_OTHERS_NICE) < 0)
+		log_event("loop.priority error=\"%s\"", strerror(errno));
 }
 
 void loop_account(struct loop *l, const char *where, u64 ns)

@@ -24,6 +24,9 @@ void loop_fini(struct loop *l);
 /** loop_account() - a callback that was not entered through here took this long. */
 void loop_account(struct loop *l, const char *where, u64 ns);
 
+/** loop_give_way() - of a thread that is not the loop's: the loop goes first where the CPUs are short. */
+void loop_give_way(void);
+
 /** loop_event_create() - as event_new(). @name: static, for the metric. Return: NULL without memory. */
 struct loop_event *loop_event_create(struct loop *l, const char *name, int fd, short what,
 				     void (*fn)(void *arg, short what), void *arg);

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "loop.h"
 
 /* ---- links and twins --------------------------------------------------------------------------------------------- */
 
@@ -301,6 +302,7 @@ static void *thread_main(void *arg)
 	struct netlink *nl = arg;
 	bool empty = true;
 
+	loop_give_way();
 	netlink_resync(nl, clock_ns());
 	while (shared_take(nl)) {
 		u64 now_ns = clock_ns();

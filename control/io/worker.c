@@ -65,6 +65,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 	struct job *j;
 
+	loop_give_way();
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		j = list_pop(&w->todo);
