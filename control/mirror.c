@@ -20,6 +20,7 @@
 #define MIRROR_BATCH	32768u
 #define MIRROR_TICK_NS	100000000u
 #define MIRROR_RETRY_NS 5000000000u /* after memory ran out */
+#define MIRROR_LATE_NS	1000000000u /* a writer may be stopped before it tells */
 #define MIRROR_AGAIN_NS 1000000000u /* a dump that could not judge everything */
 #define MIRROR_PROMPT_NS                                                                           \
 	200000000u /* after a link went: the kernel is done with it, and others may follow */
@@ -57,6 +58,11 @@ struct mirror {
 	u64 compare_ns;		    /* when it began */
 	u64 periodic_ns, prompt_ns; /* when the next is due; UINT64_MAX = none */
 	u64 prompt_earliest_ns;
+	struct
+	{ /* what a periodic one has found, until the last late notification must have come */
+		u64 n, late;
+		u64 due_ns; /* 0 = nothing */
+	} verdict;
 	u64 losses;
 	u64 change_ns; /* of the first change that is not given out */
 	u64 retry_ns;
@@ -155,8 +161,24 @@ static void dump_goes_on(void *arg, enum netlink_kind kind)
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------ */
 
+static void verdict_if_due(struct mirror *m, u64 now_ns)
+{
+	u64 late = kernel_routes_late(m->kr) - m->verdict.late;
+
+	if (!m->verdict.due_ns || now_ns < m->verdict.due_ns)
+		return;
+	m->verdict.due_ns = 0;
+	if (late >= m->verdict.n)
+		return;
+	m->facts.n_divergence += m->verdict.n - late;
+	log_event("mirror.divergence prefixes=%llu next=repaired",
+		  (unsigned long long)(m->verdict.n - late));
+}
+
 static void compare_begin(struct mirror *m, enum mirror_compare compare, u64 now_ns)
 {
+	verdict_if_due(m, UINT64_MAX);
+	m->verdict.late = kernel_routes_late(m->kr);
 	m->compare = compare;
 	m->compare_ns = now_ns;
 	m->found = (struct kernel_dump_result){0};
@@ -177,14 +199,12 @@ static void compare_end(struct mirror *m, u64 now_ns)
 	u64 n = m->found.n_changed + m->found.n_gone;
 
 	m->facts.n_reconciles += m->compare != MIRROR_COMPARE_NONE;
-	if (m->compare == MIRROR_COMPARE_PERIODIC)
-		m->facts.n_divergence += n;
+	if (m->compare == MIRROR_COMPARE_PERIODIC && n) {
+		m->verdict.n = n;
+		m->verdict.due_ns = now_ns + MIRROR_LATE_NS;
+	}
 	if (m->compare == MIRROR_COMPARE_PROMPT)
 		m->facts.n_silent += n;
-	if (m->compare == MIRROR_COMPARE_PERIODIC && n)
-		log_event("mirror.divergence changed=%llu gone=%llu next=repaired",
-			  (unsigned long long)m->found.n_changed,
-			  (unsigned long long)m->found.n_gone);
 	m->facts.reconciled_ns = now_ns;
 	if (m->compare != MIRROR_COMPARE_NONE)
 		m->prompt_earliest_ns = now_ns + MIRROR_PROMPT_FACTOR * (now_ns - m->compare_ns);
@@ -395,6 +415,7 @@ static void idle(void *arg, u64 now_ns)
 	struct mirror *m = arg;
 
 	failures_retry(m, now_ns);
+	verdict_if_due(m, now_ns);
 	compare_if_due(m, now_ns);
 	changes_give(m);
 	shared_take(m, now_ns);

@@ -70,7 +70,6 @@ static void warn_xdp(const struct dataplane *dp, json_t *w)
 							      dp->cfg->ports[i].name));
 	}
 }
-}
 
 /* Most of a table that is larger than what the TLB covers. A short last piece of a section is never on a huge page. */
 static bool tables_on_small_pages(const struct dataplane *dp)

@@ -4,7 +4,8 @@
  *
  * The socket's queue has dump and notifications in the kernel's order, but for one thing: a part of the dump is read
  * from the tables a moment before it is queued, and a change may be made and told within that moment. So a prefix that
- * was told of between the part before and this one cannot be judged by this one.
+ * was told of between the part before and this one cannot be judged by this one. And a writer may be stopped between
+ * its change and telling of it: what is told after a repair was late, and no divergence.
  */
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -25,6 +26,9 @@ void kernel_routes_dump_begin(struct kernel_routes *kr, u8 family)
 				  .begin = kr->part,
 				  .group = group};
 	d->group.n = 0;
+	for (u32 i = 1; i < kr->entry_pool.n; i++)
+		if (kr->entries[i].prefix.family == family)
+			kr->entries[i].flags &= (u8)~ENTRY_REPAIRED;
 }
 
 void kernel_routes_dump_part(struct kernel_routes *kr)
@@ -126,7 +130,10 @@ static int group_close(struct kernel_routes *kr)
 		if (recent(kr, &kr->entries[entry])) {
 			d->result.again = true;
 		} else {
-			d->result.n_changed += !group_equal(kr, first, true);
+			if (!group_equal(kr, first, true)) {
+				d->result.n_changed++;
+				kr->entries[entry].flags |= ENTRY_REPAIRED;
+			}
 			err = group_repair(kr, entry, first, before);
 			first = table_first(kr, entry, &before);
 		}
@@ -196,6 +203,8 @@ static void sweep(struct kernel_routes *kr, u32 entry)
 		}
 	}
 	kr->dump.result.n_gone += gone;
+	if (gone)
+		e->flags |= ENTRY_REPAIRED;
 }
 
 int kernel_routes_dump_end(struct kernel_routes *kr, bool complete, struct kernel_dump_result *ret)

@@ -70,6 +70,8 @@ enum {
 	ENTRY_OUT = 1 << 1,	  /* given out */
 	ENTRY_ELSEWHERE = 1 << 2, /* as unreachable for want of a port */
 	ENTRY_USED = 1 << 3,
+	ENTRY_REPAIRED =
+		1 << 4, /* by the last dump; kept so that a notification that was late is known */
 };
 
 struct kernel_entry {
@@ -135,7 +137,7 @@ struct kernel_routes {
 	u32 part, batch;
 	struct kernel_dump dump;
 	u64 skipped[2][KERNEL_N_SKIPS];
-	u64 n_prefixes[2], n_elsewhere, n_unknown, n_cut, n_losses;
+	u64 n_prefixes[2], n_elsewhere, n_unknown, n_cut, n_losses, n_late;
 };
 
 /* Room for one more; element 0 is never used. Return: its index, 0 = no memory. */

@@ -114,7 +114,7 @@ void kernel_entry_settle(struct kernel_routes *kr, u32 i)
 	struct kernel_entry *e = &kr->entries[i];
 	u32 *at;
 
-	if (e->first || (e->flags & (ENTRY_DIRTY | ENTRY_OUT)) ||
+	if (e->first || (e->flags & (ENTRY_DIRTY | ENTRY_OUT | ENTRY_REPAIRED)) ||
 	    (kr->dump.running && kr->dump.family == e->prefix.family))
 		return;
 	at = &kr->entry_index[prefix_hash(&e->prefix) & kr->entry_mask];
@@ -517,6 +517,10 @@ int kernel_routes_route(struct kernel_routes *kr, enum mirror_verb verb, u16 nlm
 	if (!v.set)
 		return -ENOMEM;
 	kr->entries[entry].touched = kr->part;
+	if (kr->entries[entry].flags & ENTRY_REPAIRED) {
+		kr->entries[entry].flags &= (u8)~ENTRY_REPAIRED;
+		kr->n_late++;
+	}
 	err = changed(kr, verb, nlmsg_flags, entry, &v, r);
 	kernel_set_unref(kr, v.set); /* the search's */
 	kernel_entry_settle(kr, entry);

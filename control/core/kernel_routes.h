@@ -110,6 +110,8 @@ bool kernel_routes_dirty(const struct kernel_routes *kr);
 /** kernel_routes_again() - give out everything once more: a batch was lost. */
 void kernel_routes_again(struct kernel_routes *kr);
 
+/** kernel_routes_late() - counts the prefixes that a dump repaired and a notification has then told of. */
+u64 kernel_routes_late(const struct kernel_routes *kr);
 /** kernel_routes_losses() - counts the changes of links and addresses at which the kernel may change routes silently. */
 u64 kernel_routes_losses(const struct kernel_routes *kr);
 

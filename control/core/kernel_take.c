@@ -182,6 +182,11 @@ bool kernel_routes_dirty(const struct kernel_routes *kr)
 	return kr->n_dirty || kr->stale || kr->active != (kr->n_twins > 0);
 }
 
+u64 kernel_routes_late(const struct kernel_routes *kr)
+{
+	return kr->n_late;
+}
+
 u64 kernel_routes_losses(const struct kernel_routes *kr)
 {
 	return kr->n_losses;

@@ -592,6 +592,39 @@ static void test_dump_race(void **state)
 	kernel_routes_free(m.kr);
 }
 
+/* A difference is repaired and counted; when the kernel tells of it after all, it was late. */
+static void test_divergence(void **state)
+{
+	struct mirror_route now = {
+		.table = RT_TABLE_MAIN, .prefix = prefix_of(0), .type = RTN_PROHIBIT};
+	struct kernel_dump_result r;
+	struct model m = {0};
+	u32 n, weight;
+
+	(void)state;
+	assert_int_equal(kernel_routes_create(NULL, 0, &m.kr), 0);
+	m.up[1] = m.carrier[1] = true;
+	link_tell(&m, 1);
+	route4(m.kr, MIRROR_NEW, NLM_F_CREATE | NLM_F_EXCL, 0, RTN_BLACKHOLE);
+	take_one(m.kr, &n, &weight);
+	kernel_routes_dump_begin(m.kr, FIB_IP4);
+	kernel_routes_dump_part(m.kr);
+	kernel_routes_dump_route(m.kr, &now);
+	kernel_routes_dump_end(m.kr, true, &r);
+	assert_int_equal(r.n_changed, 1);
+	assert_int_equal(take_one(m.kr, &n, &weight).type, ROUTE_PROHIBIT);
+	assert_int_equal(kernel_routes_late(m.kr), 0);
+	route4(m.kr, MIRROR_NEW, NLM_F_REPLACE, 0, RTN_PROHIBIT);
+	assert_int_equal(kernel_routes_late(m.kr), 1);
+	kernel_routes_dump_begin(m.kr, FIB_IP4);
+	kernel_routes_dump_end(m.kr, true, &r);
+	assert_int_equal(r.n_gone, 1);
+	assert_true(take_one(m.kr, &n, &weight).del);
+	route4(m.kr, MIRROR_DEL, 0, 0, RTN_PROHIBIT);
+	assert_int_equal(kernel_routes_late(m.kr), 2);
+	kernel_routes_free(m.kr);
+}
+
 /* Without a twin there is no router: what was given out is taken back. */
 static void test_no_twins(void **state)
 {
@@ -651,7 +684,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_followed),	cmocka_unit_test(test_lost_and_dumped),
 		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_dump_race),
-		cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_divergence),	cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
