@@ -35,7 +35,7 @@ struct rte_ring;
 struct host_end {
 	struct rte_ring *to[HOST_QUEUE_N], *blank, *back;
 	struct policer_cfg cfg[HOST_CLASS_N], share_cfg[HOST_CLASS_N];
-	struct policer class[HOST_CLASS_N];
+	struct policer by_class[HOST_CLASS_N];
 	struct policer share[HOST_CLASS_N][HOST_SHARES];
 	u32 blanks_owed; /* used, and not lent again: the pool was empty */
 };

@@ -116,12 +116,13 @@ static const struct dwcp_nexthop *nexthop_back(const struct worker *w, const str
 }
 
 /* The port that the packet came in by: what traceroute shows. Without an address there, the one that the error leaves by. */
-static bool source_choose(const struct worker *w, const struct icmp_offender *o, u8 ret_src[16])
+static bool source_choose(const struct worker *w, u32 rx_port_idx, const struct icmp_offender *o,
+			  u8 ret_src[16])
 {
 	const struct burst *b = &w->burst;
 	const struct dwcp_nexthop *nh;
 
-	if (source_of_port(b->gen, b->rx_port_idx, o->family, ret_src))
+	if (source_of_port(b->gen, rx_port_idx, o->family, ret_src))
 		return true;
 	nh = nexthop_back(w, b->gen, o);
 	return nh->type == DWCP_NEXTHOP_FORWARD &&
@@ -162,24 +163,35 @@ static void mbuf_cut(struct rte_mbuf *m, const struct icmp_frame *f)
 	m->pkt_len = f->bytes;
 }
 
+/* Of a tagged frame the port is its VLAN; one that nobody has came in by the port itself. */
+static u32 rx_port_of(const struct worker *w, u32 i)
+{
+	const struct burst *b = &w->burst;
+	const struct port *port =
+		port_of_frame(w->dp, &w->dp->port[b->rx_port_idx], b->frame[i], b->seg_len[i]);
+
+	return port ? port->idx : b->rx_port_idx;
+}
+
 static bool error_send(struct worker *w, u32 i, const struct icmp_offender *o,
 		       struct icmp_request *req)
 {
 	struct dwcp_stats_icmp *s = &w->stats->icmp;
 	struct burst *b = &w->burst;
 	struct rte_mbuf *m = b->mbuf[i];
+	u32 rx_port_idx = rx_port_of(w, i);
 	struct icmp_frame f;
 	struct pkt p;
 
-	if (!source_choose(w, o, req->src)) {
+	if (!source_choose(w, rx_port_idx, o, req->src)) {
 		dwcp_count(&s->no_source, 1);
 		return false;
 	}
 	req->ttl = ICMP_TTL + 1; /* it goes through rewrite as any other packet */
 	req->ip_id = w->icmp->ip_id++;
-	if (w->icmp->extension_bytes[b->rx_port_idx]) {
-		req->extension = w->icmp->extension[b->rx_port_idx];
-		req->extension_bytes = w->icmp->extension_bytes[b->rx_port_idx];
+	if (w->icmp->extension_bytes[rx_port_idx]) {
+		req->extension = w->icmp->extension[rx_port_idx];
+		req->extension_bytes = w->icmp->extension_bytes[rx_port_idx];
 	}
 	if (!icmp_build(b->frame[i], rte_pktmbuf_headroom(m), rte_pktmbuf_tailroom(m),
 			b->seg_len[i], o, req, &f)) {

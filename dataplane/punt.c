@@ -61,7 +61,7 @@ static bool host_police(struct worker *w, enum host_class c, u64 source)
 	u64 now = rte_rdtsc();
 
 	return policer_take(&h->share[c][share_of(w, source)], &h->share_cfg[c], now) &&
-	       policer_take(&h->class[c], &h -> cfg[c], now);
+	       policer_take(&h->by_class[c], &h->cfg[c], now);
 }
 
 u32 host_punt(struct worker *w, struct rte_mbuf *m, u32 port_idx, u32 reason)

@@ -289,6 +289,29 @@ static void test_vlan_out(void **state)
 	balance();
 }
 
+/* Who answers for a tagged packet is the VLAN's address, as its sender knows the router. */
+static void test_vlan_error(void **state)
+{
+	static struct packet_build b;
+	u64 originated = stats()->originated;
+	struct rte_mbuf *m;
+	const u8 *ip;
+
+	udp_to(&b, 0x08080808, 7);
+	b.bytes[b.l3 + 8] = 1;
+	build_fix(&b);
+	one(P0, b.bytes, b.len);
+	m = engine_sent(&engine, P1);
+	assert_non_null(m);
+	ip = rte_pktmbuf_mtod(m, const u8 *) + 14;
+	assert_int_equal(ip[9], 1);
+	assert_int_equal(be32_load(ip + 12), 0xc0000701);
+	assert_int_equal(ip[20], 11); /* time exceeded */
+	rte_pktmbuf_free(m);
+	assert_int_equal(stats()->originated, originated + 1);
+	balance();
+}
+
 /* As the host thread does it: a lent mbuf filled, and handed back. */
 static void test_from_host(void **state)
 {
@@ -446,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_vlan_out),
+		cmocka_unit_test(test_vlan_error),
 		cmocka_unit_test(test_from_host),
 		cmocka_unit_test(test_thread_arp),
 		cmocka_unit_test(test_thread_carrier),
