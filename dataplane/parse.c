@@ -92,13 +92,13 @@ static void parse_to_columns(struct burst *b, u32 i)
 static dwcp_noinline void parse_others(struct worker *w, const struct port *port, struct burst *b)
 {
 	struct parse_cfg cfg[2] = {port->parse, port->parse};
-	u32 dead = 0;
+	u32 n = DWCP_MIN(b->n, BURST_MAX), dead = 0; /* what the compiler can't know */
 	bool vlans = port->n_vlans != 0;
 
 	/* two copies and no byte changed between packets: reading the whole would wait for it */
 	cfg[0].checksum_verified = false;
 	cfg[1].checksum_verified = true;
-	for (u32 i = 0; i < b->n; i++) {
+	for (u32 i = 0; i < n; i++) {
 		u64 checksum = b->mbuf[i]->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
 		if (burst_is_common(b, i))
