@@ -758,14 +758,19 @@ static void woken(void *arg, short what)
 
 static void wanted_addresses(struct neighbour_watch *w, const struct dwcp_config *cfg)
 {
-	for (u32 i = 0; i < NEIGHBOURS_MAX_PORTS; i++)
-		if (w->s.ports[i].name[0] && config_port_idx(cfg, w->s.ports[i].name) < 0)
+	for (u32 i = 0; i < NEIGHBOURS_MAX_PORTS; i++) {
+		w->s.ports[i].kept =
+			w->s.ports[i].name[0] && config_port_idx(cfg, w->s.ports[i].name) >= 0;
+		if (!w->s.ports[i].kept)
 			twin_addresses_want(&w->addresses[i], NULL, 0);
+	}
 	for (u32 i = 0; i < cfg->n_ports; i++) {
 		int place = cfg->ports[i].twin == CONFIG_TWIN_OFF
 				    ? -1
 				    : neighbours_port(&w->s, cfg->ports[i].name);
 
+		if (place >= 0)
+			w->s.ports[place].kept = true;
 		if (place >= 0 && twin_addresses_want(&w->addresses[place], cfg->ports[i].addresses,
 						      cfg->ports[i].n_addresses) < 0)
 			w->retry_ns = clock_ns() + RETRY_NS;

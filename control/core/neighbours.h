@@ -77,7 +77,8 @@ struct neighbours_port {
 	char name[CONFIG_NAME_MAX]; /* empty = free */
 	u32 ifindex;		    /* of its twin; 0 = none */
 	bool up;
-	u32 n; /* neighbours */
+	bool kept; /* it's configured: its place is its own, whether there is a twin or not */
+	u32 n;	   /* neighbours */
 };
 
 enum neighbours_act_type {

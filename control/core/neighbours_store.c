@@ -80,7 +80,7 @@ int neighbours_port(struct neighbours *s, const char *name)
 		if (strncmp(p->name, name, sizeof(p->name)) == 0)
 			return i;
 		/* One that is gone, and of which nobody is left, gives its place to another. */
-		if (!p->name[0] || (!p->ifindex && !p->n))
+		if (!p->name[0] || (!p->kept && !p->ifindex && !p->n))
 			free_at = i;
 	}
 	if (free_at >= 0) {

@@ -512,6 +512,7 @@ static void test_port_places(void **state)
 {
 	struct lab l;
 	char name[16];
+	int kept[3];
 
 	(void)state;
 	lab_init(&l, NULL);
@@ -521,6 +522,14 @@ static void test_port_places(void **state)
 		assert_true(neighbours_port(&l.s, name) >= 0);
 	}
 	assert_int_equal(neighbours_port(&l.s, "lan"), l.port); /* somebody is there */
+	/* configured ones whose twins are still to come don't get each other's place */
+	for (u32 i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "early%u", i);
+		kept[i] = neighbours_port(&l.s, name);
+		l.s.ports[kept[i]].kept = true;
+	}
+	assert_true(kept[0] != kept[1] && kept[1] != kept[2] && kept[0] != kept[2]);
+	assert_int_equal(neighbours_port(&l.s, "early0"), kept[0]);
 	lab_fini(&l);
 }
 
