@@ -29,7 +29,9 @@ static const char config[] =
 	"    addresses = [ \"192.0.2.1/24\", \"2001:db8:f::1/64\" ]; },\n"
 	"  { name = \"small\"; device = \"ring\"; rx_ring = 512; tx_ring = 512; mtu = 1280;\n"
 	"    addresses = [ \"192.0.3.1/24\", \"2001:db8:10::1/64\" ]; },\n"
-	"  { name = \"bare\"; device = \"ring\"; rx_ring = 512; tx_ring = 512; } );\n"
+	"  { name = \"bare\"; device = \"ring\"; rx_ring = 512; tx_ring = 512; },\n"
+	"  { name = \"tagged\"; device = \"vlan\"; parent = \"out\"; vlan = 7; addresses = [ "
+	"\"192.0.7.1/24\" ]; } );\n"
 	"neighbours: ( { port = \"in\"; address = \"192.0.4.2\"; mac = \"02:00:00:00:04:02\"; },\n"
 	"  { port = \"in\"; address = \"2001:db8:e::2\"; mac = \"02:00:00:00:04:06\"; },\n"
 	"  { port = \"out\"; address = \"192.0.2.2\"; mac = \"02:00:00:00:02:02\"; },\n"
@@ -51,7 +53,7 @@ static const char config[] =
 	"  { prefix = \"2001:db8:100:3::/64\"; gateway = \"2001:db8:f::99\"; },\n"
 	"  { prefix = \"2001:db8:100:4::/64\"; gateway = \"2001:db8:10::2\"; } );\n";
 
-enum { IN, OUT, SMALL, BARE };
+enum { IN, OUT, SMALL, BARE, TAGGED };
 
 static struct engine engine;
 static struct packet_build b;
@@ -127,7 +129,7 @@ struct error_row {
 
 static void nothing_else(struct engine *e)
 {
-	for (u32 i = 0; i < e->dp.n_ports; i++)
+	for (u32 i = IN; i <= BARE; i++)
 		assert_null(engine_sent(e, i));
 }
 
@@ -372,6 +374,30 @@ static void source_address(void **state)
 	engine_check_accounting(e);
 }
 
+/* A VLAN of a port has a name of its own. */
+static void source_of_a_vlan(void **state)
+{
+	static const u8 from[4] = {192, 0, 7, 1};
+	struct engine *e = *state;
+	struct rte_mbuf *m;
+
+	pause_long(e);
+	build_eth(&b);
+	build_tag(&b, 0x8100, 7);
+	build_ip4(&b);
+	b.bytes[b.l3 + 8] = 1;
+	build_udp(&b);
+	build_payload(&b, 30);
+	build_fix(&b);
+	send_it(e, OUT);
+	m = engine_sent(e, IN);
+	assert_non_null(m);
+	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *) + 26, from, 4);
+	rte_pktmbuf_free(m);
+	nothing_else(e);
+	engine_check_accounting(e);
+}
+
 /* An error that can't be sent back was made all the same, and is dropped like any packet: and not answered. */
 static void no_way_back(void **state)
 {
@@ -583,12 +609,19 @@ static int close_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(errors4),	  cmocka_unit_test(errors6),
-		cmocka_unit_test(options4),	  cmocka_unit_test(never),
-		cmocka_unit_test(odd_mbufs),	  cmocka_unit_test(source_address),
-		cmocka_unit_test(no_way_back),	  cmocka_unit_test(limits),
-		cmocka_unit_test(whole_bursts),	  cmocka_unit_test(fragments),
-		cmocka_unit_test(many_fragments), cmocka_unit_test(fragments_without_mbufs),
+		cmocka_unit_test(errors4),
+		cmocka_unit_test(errors6),
+		cmocka_unit_test(options4),
+		cmocka_unit_test(never),
+		cmocka_unit_test(odd_mbufs),
+		cmocka_unit_test(source_address),
+		cmocka_unit_test(source_of_a_vlan),
+		cmocka_unit_test(no_way_back),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(whole_bursts),
+		cmocka_unit_test(fragments),
+		cmocka_unit_test(many_fragments),
+		cmocka_unit_test(fragments_without_mbufs),
 	};
 
 	return cmocka_run_group_tests(tests, open_engine, close_engine);
