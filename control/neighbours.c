@@ -439,6 +439,17 @@ static void act(struct neighbour_watch *w, const struct neighbours_act *a)
 	}
 }
 
+static void ready_tell(struct neighbour_watch *w, u32 place, u8 family, u64 now_ns)
+{
+	neighbours_step(&w->s,
+			&(struct neighbours_evt){.type = NEIGHBOURS_EVT_READY,
+						 .port = (u8)place,
+						 .family = family,
+						 .up = twin_addresses_ready(&w->addresses[place],
+									    family)},
+			now_ns);
+}
+
 static u64 addresses_settle(struct neighbour_watch *w, u64 now_ns)
 {
 	u64 due = UINT64_MAX;
@@ -446,6 +457,10 @@ static u64 addresses_settle(struct neighbour_watch *w, u64 now_ns)
 	for (u32 i = 0; i < NEIGHBOURS_MAX_PORTS; i++) {
 		struct twin_addresses_act a;
 
+		if (!w->s.ports[i].name[0])
+			continue;
+		ready_tell(w, i, FIB_IP4, now_ns);
+		ready_tell(w, i, FIB_IP6, now_ns);
 		while (twin_addresses_next(&w->addresses[i], now_ns, &a, &due))
 			address_request(w, i, &a);
 		if (w->addresses[i].changed)
@@ -467,6 +482,7 @@ static void settle(struct neighbour_watch *w)
 		for (u32 i = 0; i < NEIGHBOURS_MAX_PORTS; i++)
 			w->addresses[i].changed = w->s.ports[i].name[0] != 0;
 	}
+	due = addresses_settle(w, now_ns);
 	/* An action may lead to a step that has more of them. */
 	for (u32 i = 0; i < w->s.n_acts; i++) {
 		struct neighbours_act a = w->s.acts[i];
@@ -474,7 +490,6 @@ static void settle(struct neighbour_watch *w)
 		act(w, &a);
 	}
 	neighbours_acts_clear(&w->s);
-	due = addresses_settle(w, now_ns);
 	due = DWCP_MIN(due, neighbours_due_ns(&w->s, now_ns));
 	if (w->retry_ns)
 		due = DWCP_MIN(due, w->retry_ns);
@@ -765,14 +780,13 @@ static void wanted_addresses(struct neighbour_watch *w, const struct dwcp_config
 			twin_addresses_want(&w->addresses[i], NULL, 0);
 	}
 	for (u32 i = 0; i < cfg->n_ports; i++) {
-		int place = cfg->ports[i].twin == CONFIG_TWIN_OFF
-				    ? -1
-				    : neighbours_port(&w->s, cfg->ports[i].name);
+		int place = neighbours_port(&w->s, cfg->ports[i].name);
 
-		if (place >= 0)
-			w->s.ports[place].kept = true;
-		if (place >= 0 && twin_addresses_want(&w->addresses[place], cfg->ports[i].addresses,
-						      cfg->ports[i].n_addresses) < 0)
+		if (place < 0)
+			continue;
+		w->s.ports[place].kept = true;
+		if (twin_addresses_want(&w->addresses[place], cfg->ports[i].addresses,
+					cfg->ports[i].n_addresses) < 0)
 			w->retry_ns = clock_ns() + RETRY_NS;
 	}
 }

@@ -41,6 +41,8 @@ static void twin_sysctls(const char *ifname)
 		{"ipv4", "arp_ignore", "1"},	   {"ipv4", "arp_announce", "2"},
 		{"ipv6", "forwarding", "0"},	   {"ipv6", "accept_ra", "0"},
 		{"ipv6", "accept_redirects", "0"},
+		/* nothing can be asked for by ND while an address is tentative: seconds without a neighbour */
+		{"ipv6", "accept_dad", "0"},
 	};
 
 	for (u32 i = 0; i < DWCP_ARRAY_LEN(rows); i++) {

@@ -11,6 +11,7 @@ const struct http_route api_routes[] = {
 	{"GET", "/v1/exceptions", exceptions_get, false},
 	{"GET", "/v1/tables", tables_get, false},
 	{"GET", "/v1/tables/history", history_get, false},
+	{"GET", "/v1/neighbours", neighbours_get, false},
 	{"GET", "/v1/routes", routes_get, false},
 	{"GET", "/v1/routes/lookup", lookup_get, false},
 	{"GET", "/v1/routes/count", routes_count_get, false},

@@ -30,6 +30,10 @@ void routes_count_get(void *arg, const struct http_request *req, struct http_res
 void routes_mirror_get(void *arg, const struct http_request *req, struct http_response *rsp);
 /** mirror_json() - owned by the caller. */
 json_t *mirror_json(const struct agent *a);
+/* neighbours.c */
+void neighbours_get(void *arg, const struct http_request *req, struct http_response *rsp);
+/** neighbours_json() - a summary; owned by the caller. */
+json_t *neighbours_json(const struct agent *a);
 /* routes_edit.c */
 void route_put(void *arg, const struct http_request *req, struct http_response *rsp);
 void route_delete(void *arg, const struct http_request *req, struct http_response *rsp);

@@ -97,19 +97,6 @@ static json_t *gateway_json(const struct path_cfg *p)
 	return json_string(addr_format(p->gateway.family, &p->gateway.addr, text, sizeof(text)));
 }
 
-static const struct neighbour_cfg *neighbour_find(const struct dwcp_config *cfg,
-						  const struct path_cfg *p)
-{
-	for (u32 i = 0; i < cfg->n_neighbours; i++) {
-		const struct neighbour_cfg *n = &cfg->neighbours[i];
-
-		if (n->port_idx == p->port_idx && n->addr.family == p->gateway.family &&
-		    n->addr.addr.hi == p->gateway.addr.hi && n->addr.addr.lo == p->gateway.addr.lo)
-			return n;
-	}
-	return NULL;
-}
-
 static json_t *path_json(const struct dwcp_config *cfg, const struct path_cfg *p)
 {
 	json_t *o = json_pack("{s:o, s:o, s:I}", "gateway", gateway_json(p), "port",
@@ -123,26 +110,30 @@ static json_t *path_json(const struct dwcp_config *cfg, const struct path_cfg *p
 }
 
 /* With the neighbour behind it: for a lookup, not for a thousand rows. */
-static json_t *path_full_json(const struct dwcp_config *cfg, const struct path_cfg *p)
+static json_t *path_full_json(const struct builder *b, const struct path_cfg *p)
 {
-	const struct neighbour_cfg *n = p->gateway.family ? neighbour_find(cfg, p) : NULL;
-	json_t *o = path_json(cfg, p);
+	struct rib_gateway g = {.addr = p->gateway, .port_idx = p->port_idx};
+	json_t *o = path_json(b->cfg, p);
 	char mac[18];
 
+	if (p->gateway.family)
+		rib_gateway_look(b->rib, &g);
 	json_object_set_new(o, "mac",
-			    n ? json_string(mac_format(n->mac, mac, sizeof(mac))) : json_null());
-	json_object_set_new(o, "resolved", json_boolean(n));
+			    g.resolved ? json_string(mac_format(g.mac, mac, sizeof(mac)))
+				       : json_null());
+	json_object_set_new(o, "resolved", json_boolean(g.resolved));
 	return o;
 }
 
-static json_t *route_json(const struct dwcp_config *cfg, const struct rib_route *r, bool full)
+static json_t *route_json(const struct builder *b, const struct rib_route *r, bool full)
 {
+	const struct dwcp_config *cfg = b->cfg;
 	json_t *paths = json_array();
 	char prefix[ADDR_TEXT_MAX];
 	json_t *o;
 
 	for (u32 i = 0; i < r->n_paths; i++)
-		json_array_append_new(paths, full ? path_full_json(cfg, &r->paths[i])
+		json_array_append_new(paths, full ? path_full_json(b, &r->paths[i])
 						  : path_json(cfg, &r->paths[i]));
 	o = json_pack("{s:s, s:I, s:s, s:s, s:I, s:I, s:b, s:o}", "prefix",
 		      prefix_format(&r->prefix, prefix, sizeof(prefix)), "vrf",
@@ -197,7 +188,7 @@ static void lookup_read(struct builder_query *bq)
 					 q->address, "prefix", "source", "type", "no_route", "slot",
 					 0, "nexthop_id", 0, "paths");
 	} else {
-		bq->rsp.body = route_json(bq->builder->cfg, r, true);
+		bq->rsp.body = route_json(bq->builder, r, true);
 		json_object_set_new(bq->rsp.body, "address", json_string(q->address));
 	}
 	free(r);
@@ -252,7 +243,7 @@ static int route_visit(void *arg, const struct rib_route *r)
 	    (q->source >= 0 && r->source != q->source) ||
 	    (q->protocol >= 0 && (r->source != RIB_KERNEL || r->protocol != q->protocol)))
 		return 0;
-	json_array_append_new(q->list, route_json(q->query.builder->cfg, r, false));
+	json_array_append_new(q->list, route_json(q->query.builder, r, false));
 	q->n++;
 	return 0;
 }

@@ -126,6 +126,7 @@ int tables_check_run(struct cli *cli);
 int stats_run(struct cli *cli);
 int drops_run(struct cli *cli);
 int exceptions_run(struct cli *cli);
+int neighbours_run(struct cli *cli);
 int config_check_run(struct cli *cli);
 int config_show_run(struct cli *cli);
 int config_reload_run(struct cli *cli);

@@ -44,6 +44,12 @@ static const struct cli_option options_del[] = {
 	{"revision", "N", "refuse unless the intent revision is N (default: the one read just before)"},
 	{}
 };
+static const struct cli_option options_neighbours[] = {
+	{"port", "PORT", "only those of this port"},
+	{"state", "S", "only these: resolved, unresolved, failed or configured"},
+	{"address", "ADDRESS|PREFIX", "only this one, or those inside"},
+	{}
+};
 static const struct cli_option options_history[] = {
 	{"limit", "N", "how many at most (default 20)"},
 	{}
@@ -101,6 +107,11 @@ const struct cli_command cli_commands[] = {
 	 "intent meanwhile.", routes_add_run},
 	{"routes", "del", "PREFIX", 1, 1, options_del, false, "delete a route that an operator added", NULL,
 	 routes_del_run},
+	{"neighbours", NULL, "", 0, 0, options_neighbours, false, "link-layer addresses: known, asked for, failed, and what uses them",
+	 "Gateways of routes and hosts on the links, as the kernel resolves them on the ports' twins, and those of the "
+	 "configuration. USE says how many routes and groups send to a gateway. A host is asked for when a packet wants it; "
+	 "one that doesn't answer is shown as failed, with the packets that were dropped for it, and forgotten after a "
+	 "while.", neighbours_run},
 	{"tables", "show", "", 0, 0, NULL, true, "the generation in use, its sections and memory", NULL, tables_show_run},
 	{"tables", "history", "", 0, 0, options_history, true, "adopted and refused generations, newest first",
 	 "With the time each step took: building, sending, validating, and waiting for the workers.",

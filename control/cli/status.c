@@ -10,6 +10,7 @@
 #include "client.h"
 #include "format.h"
 #include "mirror.h"
+#include "neighbours.h"
 #include "render.h"
 
 static enum render_style health_style(const char *health)
@@ -225,6 +226,7 @@ int status_run(struct cli *cli)
 		drops_print(cli, doc);
 		accounting_print(cli, doc);
 		mirror_line_print(cli, render_member(doc, "agent.mirror"));
+		neighbours_line_print(cli, render_member(doc, "agent.neighbours"));
 		refusal_print(cli, doc);
 	}
 	ok = strcmp(render_string(doc, "health", ""), "ok") == 0;

@@ -113,7 +113,8 @@ static bool satisfied(const struct neighbour *e)
 /* When the kernel is to be asked (again); NEVER: it needn't be. */
 static u64 ask_due(const struct neighbours *s, const struct neighbour *e)
 {
-	if (satisfied(e) || (e->failed && !e->gateway))
+	if (satisfied(e) || (e->failed && !e->gateway) ||
+	    s->ports[e->port].unready[e->family == FIB_IP6])
 		return NEVER;
 	if (!e->asked_ns)
 		return 0;
@@ -360,6 +361,19 @@ static void link_says(struct neighbours *s, const struct neighbours_evt *v, u64 
 	}
 }
 
+/* A question without an address of ours to ask from is lost, and so are some seconds. */
+static void ready_says(struct neighbours *s, const struct neighbours_evt *v, u64 now_ns)
+{
+	bool *unready = &s->ports[v->port].unready[v->family == FIB_IP6];
+
+	if (*unready == !v->up)
+		return;
+	*unready = !v->up;
+	for (u32 i = 1; i < s->n; i++)
+		if (s->e[i].family == v->family && s->e[i].port == v->port)
+			settle(s, &s->e[i], now_ns);
+}
+
 /* ---- who needs it --------------------------------------------------------------------------------------------------- */
 
 static void gateway_says(struct neighbours *s, const struct neighbours_evt *v, u64 now_ns)
@@ -420,7 +434,8 @@ static void wanted_says(struct neighbours *s, const struct neighbours_evt *v, u6
 			return;
 		/* As before for the tables, until an answer comes. */
 		e->asked_ns = 0;
-		if (s->ports[e->port].up && ask(s, e, now_ns))
+		if (s->ports[e->port].up && !s->ports[e->port].unready[v->family == FIB_IP6] &&
+		    ask(s, e, now_ns))
 			e->since_ns = now_ns;
 		return;
 	}
@@ -471,6 +486,9 @@ void neighbours_step(struct neighbours *s, const struct neighbours_evt *v, u64 n
 		break;
 	case NEIGHBOURS_EVT_LINK:
 		link_says(s, v, now_ns);
+		break;
+	case NEIGHBOURS_EVT_READY:
+		ready_says(s, v, now_ns);
 		break;
 	case NEIGHBOURS_EVT_KERNEL:
 		kernel_says(s, v, now_ns);

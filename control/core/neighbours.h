@@ -77,8 +77,9 @@ struct neighbours_port {
 	char name[CONFIG_NAME_MAX]; /* empty = free */
 	u32 ifindex;		    /* of its twin; 0 = none */
 	bool up;
-	bool kept; /* it's configured: its place is its own, whether there is a twin or not */
-	u32 n;	   /* neighbours */
+	bool unready[2]; /* by family, IPv4 first: there is no address to ask from yet */
+	bool kept;	 /* configured: its place is never another's */
+	u32 n;		 /* neighbours */
 };
 
 enum neighbours_act_type {
@@ -137,6 +138,7 @@ int neighbours_port(struct neighbours *s, const char *name);
 enum neighbours_evt_type {
 	NEIGHBOURS_EVT_TICK,
 	NEIGHBOURS_EVT_LINK,	   /* @ifindex (0 = there is no twin), @up */
+	NEIGHBOURS_EVT_READY,	   /* there is an address of @family to ask from, or none: @up */
 	NEIGHBOURS_EVT_KERNEL,	   /* @neigh, @verb */
 	NEIGHBOURS_EVT_DUMP_BEGIN, /* what follows is all that there is … */
 	NEIGHBOURS_EVT_DUMP_END,   /* … if @complete */

@@ -176,6 +176,23 @@ bool twin_addresses_next(struct twin_addresses *t, u64 now_ns, struct twin_addre
 	return false;
 }
 
+bool twin_addresses_ready(const struct twin_addresses *t, u8 family)
+{
+	bool any = false;
+
+	for (u32 i = 0; i < t->n; i++) {
+		const struct twin_address *x = &t->a[i];
+
+		if (x->addr.family != family)
+			continue;
+		any = true;
+		if (x->there && x->usable &&
+		    (family == FIB_IP4 || x->addr.addr.hi >> 54 == 0xfe80 >> 6))
+			return true;
+	}
+	return family == FIB_IP4 && !any;
+}
+
 u32 twin_addresses_list(const struct twin_addresses *t, struct config_addr *ret, u32 max)
 {
 	u32 n = 0;

@@ -56,5 +56,10 @@ void twin_addresses_answer(struct twin_addresses *t, const struct config_addr *a
  */
 bool twin_addresses_next(struct twin_addresses *t, u64 now_ns, struct twin_addresses_act *ret,
 			 u64 *ret_due_ns);
+/**
+ * twin_addresses_ready() - is there an address to ask for neighbours from? IPv6 needs a link-local one (RFC 4861, 7.2.2);
+ * IPv4 without any address to come asks from another port's.
+ */
+bool twin_addresses_ready(const struct twin_addresses *t, u8 family);
 /** twin_addresses_list() - those that packets can be for. Return: how many, at most @max. */
 u32 twin_addresses_list(const struct twin_addresses *t, struct config_addr *ret, u32 max);

@@ -93,9 +93,11 @@ struct rib_gateway {
 	u16 port_idx;	 /* as configured last */
 	u64 n_users;	 /* routes and groups that send there, its own host route not counted */
 	bool configured; /* the configuration knows its address: there is nothing to ask */
+	bool resolved;
+	u8 mac[6]; /* when it is resolved */
 };
 
-/** rib_gateway_look() - fills n_users and configured of @g. */
+/** rib_gateway_look() - fills the rest of @g, of its address and port. */
 void rib_gateway_look(const struct rib *r, struct rib_gateway *g);
 /**
  * rib_gateways_take() - gateways whose use may have changed since they were taken last; some twice. Those whose port is

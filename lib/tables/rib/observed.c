@@ -348,10 +348,11 @@ void rib_gateway_look(const struct rib *r, struct rib_gateway *g)
 	const struct fib_addr *a = &g->addr.addr;
 	struct rib_path p = path_by_gateway(family, a);
 	const struct rib_observed_entry *e;
+	const struct rib_neighbour *n;
 	u16 port;
 
 	g->n_users = 0;
-	g->configured = false;
+	g->configured = g->resolved = false;
 	if (g->port_idx >= r->adj.n_index)
 		return;
 	port = r->adj.by_index[g->port_idx];
@@ -361,7 +362,11 @@ void rib_gateway_look(const struct rib *r, struct rib_gateway *g)
 		g->n_users--;
 	p.port = port;
 	g->n_users += users_of(r, &p, port);
-	g->configured = rib_path_neighbour(&r->adj, &p, port);
+	n = rib_path_neighbour(&r->adj, &p, port);
+	g->configured = n;
+	g->resolved = n || (e && e->state == RIB_NEIGHBOUR_RESOLVED);
+	if (g->resolved)
+		memcpy(g->mac, n ? n->mac : e->mac, sizeof(g->mac));
 }
 
 static void note_clear(struct rib *r, const struct rib_gateway_note *note)
