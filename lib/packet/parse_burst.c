@@ -237,7 +237,9 @@ inline_here void words_load(const u8 *const *frame, u32 at, __m256i *ret_first, 
 	__m256 a, b;
 
 	for (u32 i = 0; i < 4; i++)
-		half[i] = _mm_loadh_pd(_mm_load_sd((const double *)(frame[2 * i] + at)),
+		/* not _mm_load_sd(): that one takes its address to be a multiple of 8 */
+		half[i] = _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64(
+					       (const __m128i *)(frame[2 * i] + at))),
 				       (const double *)(frame[2 * i + 1] + at));
 	a = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(half[0]), half[2], 1));
 	b = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(half[1]), half[3], 1));
