@@ -36,10 +36,14 @@ static void twin_sysctls(const char *ifname)
 	static const struct {
 		const char *family, *key, *value;
 	} rows[] = {
-		{"ipv4", "forwarding", "0"},	   {"ipv4", "rp_filter", "0"},
-		{"ipv4", "send_redirects", "0"},   {"ipv4", "accept_redirects", "0"},
-		{"ipv4", "arp_ignore", "1"},	   {"ipv4", "arp_announce", "2"},
-		{"ipv6", "forwarding", "0"},	   {"ipv6", "accept_ra", "0"},
+		{"ipv4", "forwarding", "0"},
+		{"ipv4", "rp_filter", "0"},
+		{"ipv4", "send_redirects", "0"},
+		{"ipv4", "accept_redirects", "0"},
+		{"ipv4", "arp_ignore", "1"},
+		{"ipv4", "arp_announce", "2"},
+		{"ipv6", "forwarding", "0"},
+		{"ipv6", "accept_ra", "0"},
 		{"ipv6", "accept_redirects", "0"},
 		/* nothing can be asked for by ND while an address is tentative: seconds without a neighbour */
 		{"ipv6", "accept_dad", "0"},

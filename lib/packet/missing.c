@@ -28,8 +28,9 @@ static void refill(struct missing *m, u64 now_tsc)
 
 u32 missing_packet(struct missing *m, u64 dst_hi, u64 dst_lo, u64 now_tsc)
 {
-	u64 hash = dwcp_hash_fold(dwcp_hash_fold(dst_hi ^ m->key[0], dst_lo ^ m->key[1]) ^ m->key[1],
-				  m->key[0]);
+	u64 hash =
+		dwcp_hash_fold(dwcp_hash_fold(dst_hi ^ m->key[0], dst_lo ^ m->key[1]) ^ m->key[1],
+			       m->key[0]);
 	struct missing_slot *s = &m->slot[hash % MISSING_SLOTS];
 	bool again = s->hash == hash;
 	u32 n;

@@ -595,8 +595,9 @@ static void test_dump_race(void **state)
 /* A difference is repaired and counted; when the kernel tells of it after all, it was late. */
 static void test_divergence(void **state)
 {
-	struct mirror_route now = {
-		.table = RT_TABLE_MAIN, .prefix = prefix_of(0), .type = RTN_PROHIBIT};
+	struct mirror_route now = {.table = RT_TABLE_MAIN,
+				   .prefix = prefix_of(0),
+				   .type = RTN_PROHIBIT};
 	struct kernel_dump_result r;
 	struct model m = {0};
 	u32 n, weight;
@@ -684,7 +685,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_followed),	cmocka_unit_test(test_lost_and_dumped),
 		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_dump_race),
-		cmocka_unit_test(test_divergence),	cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_divergence),	cmocka_unit_test(test_no_twins),
+		cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,9 +66,7 @@ for ns in "$LAB_CLIENT" "$LAB_SERVER"; do
 done
 server ip addr add 10.9.0.1/32 dev lo
 server ip addr add fd00:9::1/128 dev lo
-write_config() { # write_config EXTRA_ADDRESS…
-  local extra='' a
-  for a in "$@"; do extra="$extra, \"$a\""; done
+write_config() {
   cat >"$dir/dwcp.conf" <<CONF
 node: { name = "lab"; state_dir = "$dir/state"; run_dir = "$dir/run"; };
 dataplane: {
@@ -79,7 +77,7 @@ dataplane: {
 };
 ports = (
   { name = "a"; twin = "on"; device = "af_packet"; args = "iface=port-a,$ROUTER_AF_PACKET";
-    addresses = ["10.0.1.1/24", "fd00:1::1/64"$extra]; },
+    addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
   { name = "b"; twin = "on"; device = "af_packet"; args = "iface=port-b,$ROUTER_AF_PACKET";
     addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
 );

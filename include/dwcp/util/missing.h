@@ -8,10 +8,11 @@
 
 #include <dwcp/base.h>
 
-#define MISSING_SLOTS	     1024u
-#define MISSING_AGAIN_PER_S  5u   /* a destination */
-#define MISSING_EVENTS_PER_S 250u /* of either kind: all together half of what a ring of 1,024 holds */
-#define MISSING_BURST	     32u
+#define MISSING_SLOTS	    1024u
+#define MISSING_AGAIN_PER_S 5u /* a destination */
+#define MISSING_EVENTS_PER_S                                                                       \
+	250u /* of either kind: all together half of what a ring of 1,024 holds */
+#define MISSING_BURST 32u
 
 struct missing_slot {
 	u64 hash, told_tsc; /* 0 = not told yet */
