@@ -94,14 +94,19 @@ static void frame_write(struct host *h, struct rte_mbuf *m)
 static u32 queue_to_kernel(struct host *h, struct worker *w, enum host_queue q, u32 max)
 {
 	struct rte_mbuf *m[TURN_CONTROL];
-	u32 n = rte_ring_sc_dequeue_burst(w->host.to[q], (void **)m, max, NULL);
+	u32 room = rte_ring_free_count(w->host.back), n;
 
+	/* what the kernel gives has its places there for certain; a worker that takes too little back waits for itself */
+	if (room <= HOST_BLANKS)
+		return 0;
+	n = rte_ring_sc_dequeue_burst(w->host.to[q], (void **)m, DWCP_MIN(max, room - HOST_BLANKS),
+				      NULL);
 	for (u32 i = 0; i < n; i++) {
 		frame_write(h, m[i]);
 		m[i]->port = HOST_FREE;
 	}
 	if (n)
-		rte_ring_sp_enqueue_bulk(w->host.back, (void **)m, n, NULL); /* always room */
+		rte_ring_sp_enqueue_bulk(w->host.back, (void **)m, n, NULL);
 	return n;
 }
 
@@ -306,7 +311,7 @@ static int end_open(struct dataplane *dp, struct worker *w)
 	e->to[HOST_QUEUE_CONTROL] = ring_create("control", w->idx, queue);
 	e->to[HOST_QUEUE_REST] = ring_create("rest", w->idx, queue);
 	e->blank = ring_create("blank", w->idx, HOST_BLANKS);
-	/* all that can be on its way, and never full */
+	/* all that can be on its way */
 	e->back = ring_create("back", w->idx,
 			      HOST_QUEUE_N * (queue + TURN_CONTROL) + 2 * HOST_BLANKS);
 	if (!e->to[0] || !e->to[1] || !e->blank || !e->back)

@@ -442,6 +442,41 @@ static void test_thread_carrier(void **state)
 	assert_true(loop_until(both_up, 2000, true));
 }
 
+static void ospf(struct packet_build *b)
+{
+	memset(b, 0, sizeof(*b));
+	build_eth(b);
+	build_ip4(b);
+	build_protocol(b, 89);
+	build_payload(b, 24);
+	build_fix(b);
+	memcpy(b->bytes, "\x01\x00\x5e\x00\x00\x05", 6);
+}
+
+/*
+ * A worker that hands over and takes nothing back: its queue becomes full, and nothing else happens. That no mbuf was lost
+ * on the way, test_close() sees.
+ */
+static void test_thread_nothing_taken(void **state)
+{
+	u64 full = engine_drops(&engine, DROP_HOST_FULL), to_host = stats()->to_host;
+	u32 room = rte_ring_get_capacity(end()->back);
+	struct packet_build b;
+
+	ospf(&b);
+	for (u32 i = 0; i < 4 * room; i++) {
+		one(P0, b.bytes, b.len);
+		if (i % 16 == 15) {
+			dwcp_count(&stats()->heartbeat, 1);
+			usleep(1000);
+		}
+	}
+	assert_true(engine_drops(&engine, DROP_HOST_FULL) > full);
+	assert_in_range(stats()->to_host - to_host, room / 4, room + 2 * 64);
+	assert_true(loop_until(both_up, 2000, true));
+	balance();
+}
+
 /* What was lent, and what the thread had, is in the pool again; the interfaces are gone. */
 static void test_close(void **state)
 {
@@ -473,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_from_host),
 		cmocka_unit_test(test_thread_arp),
 		cmocka_unit_test(test_thread_carrier),
+		cmocka_unit_test(test_thread_nothing_taken),
 		cmocka_unit_test(test_close),
 	};
 	int failed;
