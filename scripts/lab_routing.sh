@@ -191,8 +191,9 @@ protocol static leak4 {
   route 31.253.0.0/24 unreachable { bgp_path.prepend(64666); };
 }
 protocol static leak6 { ipv6; route fd00::/32 unreachable; route 2001:db8:7::/48 unreachable; }
-protocol bfd bfd1 { interface "eth0" { interval 300 ms; multiplier 3; }; }
+protocol bfd bfd1 { debug { events }; interface "eth0" { interval 300 ms; multiplier 3; }; }
 template bgp engine {
+  debug { states };
   local as $asn;
   bfd on;
   connect delay time 1;
@@ -213,7 +214,7 @@ timeformat protocol iso long ms;
 protocol device { }
 protocol kernel { ipv4 { import none; export where source ~ [ RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2 ]; }; }
 protocol kernel { ipv6 { import none; export where source ~ [ RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2 ]; }; }
-protocol bfd bfd1 { interface "eth0" { interval 300 ms; multiplier 3; }; }
+protocol bfd bfd1 { debug { events }; interface "eth0" { interval 300 ms; multiplier 3; }; }
 protocol ospf v2 ospf4 {
   ipv4 { import all; export none; };
   area 0 { interface "eth0" { hello 2; dead 8; bfd on; }; interface "lo" { stub; }; };
@@ -285,6 +286,8 @@ lab_bgp_up() {
 lab_bgp_down() { ! lab_birdc "$1" show protocols | grep -qE '^r[46] .* Established'; }
 # lab_bfd_up PEER N: N sessions up
 lab_bfd_up() { [ "$(lab_birdc "$1" show bfd sessions | grep -c ' Up ')" = "$2" ]; }
+# lab_flaps: how often a session of theirs went down, or a BGP session changed at all, so far.
+lab_flaps() { cat "$LAB_DIR/a.log" "$LAB_DIR/b.log" "$LAB_DIR/c.log" | grep -cE 'changed state from Up|r[46]: State changed to'; }
 lab_ospf_up() {
   lab_birdc c show ospf neighbors ospf4 | grep -q 'Full/' && lab_birdc c show ospf neighbors ospf6 | grep -q 'Full/'
 }
