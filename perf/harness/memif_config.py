@@ -47,7 +47,7 @@ class MemifConfig:
         path.write_text(f"""node: {{ name = "perf"; state_dir = "{self.dir}/state"; run_dir = "{self.dir}/run"; }};
 dataplane: {{ workers = [{cpu_worker()}]; control_cpu = {cpu_other()}; idle = "{self.idle}";
   file_prefix = "perf-{os.getpid()}-{self.name}";
-  memory: {{ {self.memory}; mbufs = 32768; }};
+  icmp: {{ errors_pps = 0; }}; memory: {{ {self.memory}; mbufs = 32768; }};
   tables: {{ memory_max_mb = {self.tables_max_mb}; lock = false; }}; }};
 {self.extra}
 ports: (
