@@ -98,6 +98,20 @@ dwcp_inline u32 parse_ip4(struct cursor *c)
 	return DWCP_XDP_IP4;
 }
 
+/* Multicast or loopback. */
+dwcp_inline bool ip6_source_bad(const struct ip6_hdr *ip)
+{
+	if ((ip->src[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000))
+		return true;
+	return !(ip->src[0] | ip->src[1] | ip->src[2]) && ip->src[3] == bpf_htonl(1);
+}
+
+/* For the router itself, whose kernel may have a word in it. */
+dwcp_inline bool ip6_to_link_local(const struct ip6_hdr *ip)
+{
+	return (ip->dst[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 dwcp_inline u32 parse_ip6(struct cursor *c)
 {
 	struct ip6_hdr *ip;
@@ -112,9 +126,7 @@ dwcp_inline u32 parse_ip6(struct cursor *c)
 		return DWCP_XDP_IP6_PAYLOAD_LENGTH;
 	if (payload == 0 && ip->next == IP6_NEXT_HOP_BY_HOP)
 		return DWCP_XDP_IP6_PAYLOAD_LENGTH;
-	if ((ip->src[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000))
-		return DWCP_XDP_IP6_SOURCE;
-	if (!(ip->src[0] | ip->src[1] | ip->src[2]) && ip->src[3] == bpf_htonl(1))
+	if (ip6_source_bad(ip) && !ip6_to_link_local(ip))
 		return DWCP_XDP_IP6_SOURCE;
 	return DWCP_XDP_IP6;
 }
