@@ -197,11 +197,73 @@ int memory_init(struct dataplane *dp, const char *program)
 	return 0;
 }
 
+static bool uses_af_xdp(const struct dwcp_config *cfg)
+{
+	for (u32 i = 0; i < cfg->n_ports; i++)
+		if (strcmp(cfg->ports[i].device, "af_xdp") == 0)
+			return true;
+	return false;
+}
+
+static u32 object_bytes(u32 room)
+{
+	return rte_mempool_calc_obj_size((u32)sizeof(struct rte_mbuf) + room, 0, NULL);
+}
+
+/*
+ * Objects don't cross pages: with small ones each has a page to itself, and a buffer may as well fill it, but for what the
+ * pool adds to spread objects over memory channels.
+ */
+static u16 room_of_page(u16 room)
+{
+	u32 page = (u32)sysconf(_SC_PAGESIZE), more = page - RTE_CACHE_LINE_SIZE;
+
+	if (object_bytes(room) <= page / 2 || object_bytes(room) > page)
+		return room;
+	while (object_bytes(more) > page)
+		more -= RTE_CACHE_LINE_SIZE;
+	return (u16)DWCP_MAX(more, (u32)room);
+}
+
+/*
+ * DPDK's AF_XDP driver registers as many bytes as all objects of a pool have, from its first one on, and forgets the gaps
+ * before page boundaries: the kernel refuses the buffers at the far end, without a word and for ever. They stay unused.
+ */
+static int pool_keep_registered(struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
+	u32 n = pool->populated_size, kept_out = 0;
+	u32 object = pool->header_size + pool->elt_size + pool->trailer_size;
+	uintptr_t begin = (uintptr_t)first->addr, end = begin + (uintptr_t)n * object;
+	void **all = malloc(n * sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	if (rte_mempool_get_bulk(pool, all, n)) {
+		free(all);
+		return -ENOMEM;
+	}
+	for (u32 i = 0; i < n; i++) {
+		uintptr_t at = (uintptr_t)all[i];
+
+		if (at >= begin && at + pool->elt_size + pool->trailer_size <= end)
+			rte_mempool_put(pool, all[i]);
+		else
+			kept_out++;
+	}
+	free(all);
+	log_event("memory.pool mbufs=%u unused=%u reason=af_xdp_registers_less", n, kept_out);
+	return 0;
+}
+
 int memory_pool_create(struct dataplane *dp)
 {
 	u32 n = mbufs_wanted(dp->cfg);
 	u16 room = (u16)ports_need_mbuf_bytes(dp->cfg);
+	bool af_xdp = uses_af_xdp(dp->cfg);
 
+	if (af_xdp && !dp->huge)
+		room = room_of_page(room);
 	dp->pool = rte_pktmbuf_pool_create("packets", n, MBUF_CACHE, 0, room, SOCKET_ID_ANY);
 	if (!dp->pool) {
 		log_event("memory.pool error='%s' mbufs=%u mbuf_bytes=%u hint='raise "
@@ -209,5 +271,5 @@ int memory_pool_create(struct dataplane *dp)
 			  rte_strerror(rte_errno), n, room);
 		return -ENOMEM;
 	}
-	return 0;
+	return af_xdp ? pool_keep_registered(dp->pool) : 0;
 }
