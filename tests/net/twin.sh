@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# twin.sh - what the tests of twins share: a lab whose hosts know no neighbour, a router with twins, questions. Sourced
+# behind common.sh, lab.sh and router.sh.
+
+# shellcheck disable=SC2034 # the tests exit with it
+failed=0
+expect() {
+  local what=$1
+  shift
+  if "$@"; then
+    say "ok      $what"
+  else
+    say "FAILED  $what: $*"
+    failed=1
+  fi
+}
+not() { ! "$@"; }
+first_cpu() { awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status; }
+client() { lab_in "$LAB_CLIENT" "$@"; }
+server() { lab_in "$LAB_SERVER" "$@"; }
+router() { lab_in "$LAB_ROUTER" "$@"; }
+pings() { client ping -n -q -c 3 -i 0.05 -W 1 "$@" >/dev/null 2>&1; }
+
+# Hosts as they are in the world: they have to ask for the router's MAC.
+lab_cold() {
+  local ns
+  for ns in "$LAB_CLIENT" "$LAB_SERVER"; do
+    lab_in "$ns" ip neigh flush nud permanent dev eth0 || return 1
+    lab_in "$ns" ip -6 neigh flush nud permanent dev eth0 || return 1
+  done
+}
+
+twin_exists() { router ip link show dev "$1" >/dev/null 2>&1; }
+twin_has_carrier() { router ip -j link show dev "$1" 2>/dev/null | jq -e '.[0].flags | index("LOWER_UP")' >/dev/null; }
+# twin_addresses TWIN ADDRESS…: what the agent does with configured ones, now and with an IPv6 address that needs no proof.
+twin_addresses() {
+  local twin=$1 address
+  shift
+  for address in "$@"; do
+    case $address in
+    *:*) router ip -6 addr replace "$address" dev "$twin" nodad || return 1 ;;
+    *) router ip addr replace "$address" dev "$twin" || return 1 ;;
+    esac
+  done
+}
+
+exceptions() { cli_dataplane --json exceptions; }
+class() { exceptions | jq --arg c "$1" --arg k "$2" '.classes[] | select(.class == $c) | .[$k]'; }
+dropped() { cli_dataplane --json drops | jq --arg r "$1" '[.drops[] | select(.reason == $r) | .packets] | add // 0'; }
+accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
+# Every packet for us was policed, found its queue full, or was handed over; and of those the twins took or refused each.
+exceptions_add_up() {
+  exceptions | jq -e '(.classes | all(.packets == .to_host + .policed + .full))
+    and ([.classes[].to_host] | add) == .to_host
+    and ([.twins[] | .delivered + .failed] | add) == .to_host' >/dev/null
+}
+
+# twin_router_start [HOST_SETTINGS]: both programs, with lines of dataplane.host.
+twin_router_start() {
+  router_config "$dir" "$(first_cpu)"
+  sed -i "s/^  idle = .*/&\n  host: { ${1:-} };/" "$dir/dwcp.conf"
+  router_start_dataplane "$dir"
+  router_start_agent "$dir"
+  wait_for 20 router_ready || {
+    tail -n 20 "$dir"/*.log
+    die "the router did not start"
+  }
+}
+
+client_session() { client timeout 30 "$ROOT/tests/net/session.py" "$@"; }
+
+# router_serve ADDRESS PORT: a daemon of the router itself. Its pid goes to SERVERS.
+SERVERS=()
+router_serve() {
+  (lab_exec "$LAB_ROUTER" "$ROOT/tests/net/session.py" serve "$1" "$2") </dev/null >>"$dir/serve.log" 2>&1 &
+  SERVERS+=($!)
+  wait_for 5 lab_listens "$LAB_ROUTER" "$2"
+}
+
+twin_cleanup() {
+  stop_pids ${SERVERS[@]+"${SERVERS[@]}"}
+  router_stop
+  lab_down
+  [ -z "$dir" ] || rm -rf "$dir"
+}
