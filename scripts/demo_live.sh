@@ -10,13 +10,18 @@ N_TABLES=3
 DOWNLOAD_BYTES=$((50 * 1000 * 1000))
 PING_INTERVAL_S=0.02
 TCP_PORT=5201
+BGP_ROUTES4=1000
+BGP_ROUTES6=100
 HTTP_PORT=8080
+
+# The ports have twins in the router's kernel, so that hosts and router find each other and a routing daemon can speak.
+ROUTER_TWIN=on
 
 pids=()
 dir=
 cleanup() {
   trap '' INT TERM HUP
-  stop_pids ${pids[@]+"${pids[@]}"}
+  stop_pids ${pids[@]+"${pids[@]}"} ${LAB_PIDS[@]+"${LAB_PIDS[@]}"}
   router_stop
   lab_down
   [ -z "$dir" ] || rm -rf "$dir"
@@ -223,6 +228,102 @@ act_one_route() {
 }
 ping3() { lab_in "$LAB_CLIENT" ping -n -q -c 3 -i 0.05 -W 1 10.9.0.1 >/dev/null 2>&1; }
 
+# Nobody knows anybody's MAC: the first packet to each is an ARP or a neighbour solicitation.
+act_cold() {
+  local start address
+  start=$(now_ms)
+  for address in 10.0.1.1 fd00:1::1 10.0.2.2 fd00:2::2; do
+    wait_for 10 ping_cold "$address" || cold_failed=1
+  done
+  cold_ms=$(($(now_ms) - start))
+  row "ARP and ND from cold: all answer"
+}
+ping_cold() { lab_in "$LAB_CLIENT" ping -n -q -c 1 -W 0.2 "$1" >/dev/null 2>&1; }
+# One echo; counts those without a reply.
+ping1() { lab_in "$LAB_CLIENT" ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1 || { ping1_lost=$((ping1_lost + 1)) && return 1; }; }
+
+# Two hops: the router, which says that the TTL is over, and the host.
+act_traceroute() {
+  traced4=$(traceroute_hops -4 10.0.2.2)
+  traced6=$(traceroute_hops -6 fd00:2::2)
+  row "traceroute: $traced4"
+}
+traceroute_hops() {
+  lab_in "$LAB_CLIENT" traceroute "$1" -n -q 1 -N 1 -w 2 "$2" 2>/dev/null |
+    awk '$1 ~ /^[0-9]+$/ { printf "%s%s", n++ ? " > " : "", $2 }'
+}
+
+bgp_configs() {
+  local family
+  cat >"$dir/server.bird" <<CONF
+router id 10.0.2.2;
+log stderr all;
+protocol device { }
+protocol static routes4 {
+  ipv4;
+include "$dir/bgp4";
+}
+protocol static routes6 {
+  ipv6;
+include "$dir/bgp6";
+}
+CONF
+  cat >"$dir/router.bird" <<CONF
+router id 10.0.2.1;
+log stderr all;
+protocol device { }
+protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }
+protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
+CONF
+  for family in 4 6; do
+    bgp_session $family 64496 64500 "$([ $family = 4 ] && echo 10.0.2.1 || echo fd00:2::1)" "none" "where source = RTS_STATIC" >>"$dir/server.bird"
+    bgp_session $family 64500 64496 "$([ $family = 4 ] && echo 10.0.2.2 || echo fd00:2::2)" "all" "none" >>"$dir/router.bird"
+  done
+  awk -v n=$BGP_ROUTES4 'BEGIN { for (i = 0; i < n; i++) printf "route 10.%d.%d.0/24 unreachable;\n", 64 + int(i / 256), i % 256 }' >"$dir/bgp4"
+  awk -v n=$BGP_ROUTES6 'BEGIN { for (i = 0; i < n; i++) printf "route fd00:64:%x::/48 unreachable;\n", i }' >"$dir/bgp6"
+}
+# bgp_session FAMILY AS NEIGHBOUR_AS NEIGHBOUR IMPORT EXPORT
+bgp_session() {
+  cat <<CONF
+protocol bgp bgp$1 {
+  local as $2;
+  neighbor $4 as $3;
+  connect delay time 1;
+  connect retry time 2;
+  ipv$1 { import $5; export $6; };
+}
+CONF
+}
+# Every fiftieth route and the last of them.
+bgp_in_use() {
+  local i
+  for ((i = 0; i < BGP_ROUTES4; i += 50)); do
+    ping1 "10.$((64 + i / 256)).$((i % 256)).1" || return 1
+  done
+  ping1 "10.$((64 + (BGP_ROUTES4 - 1) / 256)).$(((BGP_ROUTES4 - 1) % 256)).1" && ping1 fd00:64::1 &&
+    ping1 "fd00:64:$(printf %x $((BGP_ROUTES6 - 1)))::1"
+}
+bgp_unused() { ! ping1 10.64.0.1 && ! ping1 fd00:64::1; }
+
+# A router behind the server host, as far as BGP goes: BIRD there, BIRD on this router.
+act_bgp() {
+  local start
+  ping1_lost=0
+  bgp_unused || bgp_failed=1
+  bgp_configs
+  start=$(now_ms)
+  lab_bird server "$LAB_SERVER" "$dir/server.bird" && lab_bird router "$LAB_ROUTER" "$dir/router.bird" || bgp_failed=1
+  wait_for 20 bgp_in_use || bgp_failed=1
+  bgp_ms=$(($(now_ms) - start))
+  row "BGP: $((BGP_ROUTES4 + BGP_ROUTES6)) routes by BIRD, in use" "$(generation_number)" "" "$(group "$(routes_total)")"
+  start=$(now_ms)
+  lab_birdc_do server disable routes4
+  lab_birdc_do server disable routes6
+  wait_for 10 bgp_unused || bgp_failed=1
+  bgp_gone_ms=$(($(now_ms) - start))
+  row "withdrawn by the peer, gone"
+}
+
 act_agent_dies() {
   local before
   before=$(generation_number)
@@ -283,11 +384,16 @@ report_downloads() {
 }
 
 report() {
-  local tcp no_route unexpected used seen i lost_outside=0
+  local tcp dropped reason unexpected used seen i lost_outside=0 traced=0
+  [ "$traced4" != "10.0.1.1 > 10.0.2.2" ] || traced=$((traced + 1))
+  [ "$traced6" != "fd00:1::1 > fd00:2::2" ] || traced=$((traced + 1))
   say
   say "${bold}what came of it${plain}"
   check "table swaps" "swaps >= 2 && swaps_failed == 0" \
     "$swaps full tables, $swaps_failed not adopted; last event to adopted $(stats_ms "${swap_us[@]}")"
+  check "ARP and ND" "cold_failed == 0" "router and server found from cold, IPv4 and IPv6, in $cold_ms ms"
+  check "traceroute" "traced == 2" "$traced4; $traced6"
+  check "BGP" "bgp_failed == 0" "$((BGP_ROUTES4 + BGP_ROUTES6)) routes in use $bgp_ms ms after BIRD's start, withdrawn and gone in $bgp_gone_ms ms"
   check "one route" "one_route_failed == 0" \
     "added and deleted, in use $(awk -v us="$one_route_us" 'BEGIN { printf "%.1f", us / 1000 }') ms after the command"
   check "agent killed" "agent_failed == 0" "traffic went on; back and reconciled $agent_back_ms ms after its restart"
@@ -303,14 +409,20 @@ $(awk '/sender/ { print $9 }' "$dir/iperf") retransmitted"
     ($1 in want) && $2 > 0 { c++ } END { print c + 0 }')
   check "traffic moved" "seen == used && used > 1" \
     "each of the $used gateways that the tables name for $probe4 got its frames"
-  no_route=$(cli_dataplane --json drops | jq '[.drops[] | select(.reason == "no_route") | .packets] | add // 0')
+  # The pings without a route, one packet of each traceroute whose TTL ended here, and what had to wait for ARP or ND.
+  dropped=$(cli_dataplane --json drops)
+  for reason in no_route ip4_ttl ip6_hop_limit unresolved; do
+    printf -v "drops_$reason" %s "$(jq --arg r $reason '[.drops[] | select(.reason == $r) | .packets] | add // 0' <<<"$dropped")"
+  done
   unexpected=$(cli_dataplane --json drops | jq '[.drops[]
-    | select(.reason | IN("no_route", "no_table", "l2_multicast") | not) | .packets] | add // 0')
+    | select(.reason | IN("no_route", "no_table", "l2_multicast", "ip4_ttl", "ip6_hop_limit", "unresolved") | not)
+    | .packets] | add // 0')
   for ((i = 0; i < ${#outside[@]}; i++)); do
     lost_outside=$((lost_outside + (outside[i] > outside_before[i] ? 1 : -1) * (outside[i] - outside_before[i])))
   done
-  check "drops" "no_route == 6 && unexpected == 0" \
-    "$no_route no_route (the 6 pings without a route), $unexpected for reasons nobody expected"
+  check "drops" "drops_no_route == 6 + ping1_lost && drops_ip4_ttl == 1 && drops_ip6_hop_limit == 1 &&
+      drops_unresolved <= 20 && unexpected == 0" \
+    "$drops_no_route no_route (pings without a route), 2 traceroutes' TTL, $drops_unresolved before ARP or ND, $unexpected unexpected"
   check "accounting" "accounting == 0" "$(group "$frames") frames received = sent + dropped by reason; difference $accounting"
   check "accounting, outside" "lost_outside == 0" \
     "frames as the hosts' kernels counted them and as the router did; difference $lost_outside"
@@ -347,13 +459,13 @@ TRY
 demo_run() {
   local k=0 act=0
   ping_names=() ping_pids=() swap_us=() swaps=0 swaps_failed=0 one_route_failed=0 agent_failed=0 last_adopted_us=0
-  agent_back_ms=0 one_route_us=0
+  agent_back_ms=0 one_route_us=0 cold_failed=0 cold_ms=0 traced4='' traced6='' bgp_failed=0 bgp_ms=0 bgp_gone_ms=0 ping1_lost=0
   declare -gA gateways_used=()
   worker_cpu=$(awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status)
   trap cleanup EXIT
   trap 'exit 130' INT TERM HUP
   dir=$(mktemp -d "/tmp/dwcp-demo-$$-XXXXXX") || exit 1
-  ROUTER_DIR=$dir
+  ROUTER_DIR=$dir LAB_DIR=$dir
 
   cat <<PICTURE
 
@@ -367,10 +479,11 @@ PICTURE
   step "hosts, cables, servers, router (worker on CPU $worker_cpu of $(nproc))"
   hosts_start
   router_begin
+  row_head
+  act_cold
+  act_traceroute
   ping_start server4 10.0.2.2
   ping_start server6 fd00:2::2
-
-  row_head
   router_config "$dir" "$worker_cpu" routes
   table_swap 0 "full table loaded"
   traffic_start
@@ -380,6 +493,7 @@ PICTURE
     act=$((act + 1))
     case $act in
     2) act_one_route ;;
+    3) act_bgp ;;
     4) act_agent_dies ;;
     esac
     read -r -t 0.5 <> <(:) || true

@@ -5,7 +5,8 @@
 #   client eth0 10.0.1.2, fd00:1::2 ──── port-a │ router │ port-b ──── eth0 10.0.2.2, fd00:2::2 server
 #
 # The router's ends carry no addresses: frames reach the dataplane through a packet socket, and the kernel drops its own
-# copy of each at ingress. Neighbours are static, since nobody answers ARP for the dataplane in this lab.
+# copy of each at ingress. Hosts and router find each other by ARP and ND, through the twins of the router's ports; with a
+# router that has no twins, lab_neighbours tells the hosts its MACs.
 # Every lab has its own name, so that any number of them may run at the same time. LAB_QUEUES: of each cable's ends, 1 by default.
 
 LAB_MAC_ROUTER_A=02:00:00:00:01:01
@@ -50,10 +51,19 @@ NFT
   lab_in "$host" ip link set eth0 up || return 1
   lab_in "$host" ip addr add "10.0.$n.2/24" dev eth0 || return 1
   lab_in "$host" ip addr add "fd00:$n::2/64" dev eth0 nodad || return 1
-  lab_in "$host" ip neigh add "10.0.$n.1" lladdr "$port_mac" dev eth0 nud permanent || return 1
-  lab_in "$host" ip neigh add "fd00:$n::1" lladdr "$port_mac" dev eth0 nud permanent || return 1
   lab_in "$host" ip route add default via "10.0.$n.1" || return 1
   lab_in "$host" ip -6 route add default via "fd00:$n::1" || return 1
+}
+
+# lab_neighbours: nobody answers ARP for the router.
+lab_neighbours() {
+  local host
+  for host in "$LAB_CLIENT 1 $LAB_MAC_ROUTER_A" "$LAB_SERVER 2 $LAB_MAC_ROUTER_B"; do
+    # shellcheck disable=SC2086 # words
+    set -- $host
+    lab_in "$1" ip neigh add "10.0.$2.1" lladdr "$3" dev eth0 nud permanent || return 1
+    lab_in "$1" ip neigh add "fd00:$2::1" lladdr "$3" dev eth0 nud permanent || return 1
+  done
 }
 
 # lab_in NAMESPACE COMMAND…: not `ip netns exec` nor `ip -n`, which would hide this namespace's /sys (bpffs, huge pages) and

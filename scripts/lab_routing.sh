@@ -250,7 +250,7 @@ dataplane: {
   idle = "adaptive";
   file_prefix = "$LAB";
   memory: { huge_pages = "off"; size_mb = 256; };
-  host: { stall_ms = ${LAB_STALL_MS:-500}; }; # workers, daemons and hosts of the lab share the CPUs
+  host: { stall_ms = ${LAB_STALL_MS:-3000}; }; # workers, daemons and hosts of the lab share the CPUs
 };
 ports = (
 CONF

@@ -13,9 +13,16 @@ ROUTER_FIRST_HOST=16
 # for some ms. With the driver's own 512, TCP at full speed loses one ping in ten (measured on two CPUs).
 ROUTER_AF_PACKET=blocksz=65536,framesz=2048,framecnt=8192
 
+# Whether the ports have twins: then the router finds its hosts by itself and isn't told of them. Tests that count every
+# frame have none.
+: "${ROUTER_TWIN:=off}"
+
+# The worker shares its CPU with everything else in the lab: it stands still now and then, and isn't dead.
+ROUTER_STALL_MS=3000
+
 # router_config DIR WORKER_CPU [routes]: writes DIR/dwcp.conf; with `routes` it names the route file DIR/full.routes.
 router_config() {
-  local dir=$1 cpu=$2 j
+  local dir=$1 cpu=$2
   {
     cat <<CONF
 node: { name = "lab"; state_dir = "$dir/state"; run_dir = "$dir/run"; };
@@ -24,32 +31,38 @@ dataplane: {
   idle = "adaptive";
   file_prefix = "${LAB:-lab}";
   memory: { huge_pages = "off"; size_mb = 256; };
+$([ "$ROUTER_TWIN" = off ] || echo "  host: { stall_ms = $ROUTER_STALL_MS; };")
 };
 CONF
     router_config_ports "iface=port-a,$ROUTER_AF_PACKET" "iface=port-b,$ROUTER_AF_PACKET" af_packet
-    printf 'neighbours = (\n'
-    for ((j = 0; j < ROUTER_N_GATEWAYS; j++)); do
-      printf '  { port = "b"; address = "10.0.2.%d"; mac = "02:00:00:00:01:%02x"; },\n' $((ROUTER_FIRST_HOST + j)) $j
-      printf '  { port = "b"; address = "fd00:2::%x"; mac = "02:00:00:00:01:%02x"; },\n' $((ROUTER_FIRST_HOST + j)) $j
-    done
-    cat <<CONF
-  { port = "a"; address = "10.0.1.2"; mac = "$LAB_MAC_CLIENT"; },
-  { port = "a"; address = "fd00:1::2"; mac = "$LAB_MAC_CLIENT"; },
-  { port = "b"; address = "10.0.2.2"; mac = "$LAB_MAC_SERVER"; },
-  { port = "b"; address = "fd00:2::2"; mac = "$LAB_MAC_SERVER"; }
-);
-CONF
+    router_config_neighbours
     if [ "${3:-}" = routes ]; then
       printf 'route_files = ( { name = "full"; path = "%s/full.routes"; } );\n' "$dir"
     fi
   } >"$dir/dwcp.conf"
 }
 
+# The gateways are MACs and nothing behind them: nobody answers for them.
+router_config_neighbours() {
+  local j rows=()
+  for ((j = 0; j < ROUTER_N_GATEWAYS; j++)); do
+    rows+=("b 10.0.2.$((ROUTER_FIRST_HOST + j)) 02:00:00:00:01:$(printf %02x $j)")
+    rows+=("b fd00:2::$(printf %x $((ROUTER_FIRST_HOST + j))) 02:00:00:00:01:$(printf %02x $j)")
+  done
+  if [ "$ROUTER_TWIN" = off ]; then
+    rows+=("a 10.0.1.2 $LAB_MAC_CLIENT" "a fd00:1::2 $LAB_MAC_CLIENT" "b 10.0.2.2 $LAB_MAC_SERVER" "b fd00:2::2 $LAB_MAC_SERVER")
+  fi
+  printf '%s\n' "${rows[@]}" | awk '
+    BEGIN { printf "neighbours = (" }
+    { printf "%s\n  { port = \"%s\"; address = \"%s\"; mac = \"%s\"; }", (NR > 1 ? "," : ""), $1, $2, $3 }
+    END { printf "\n);\n" }'
+}
+
 router_config_ports() {
   cat <<CONF
 ports = (
-  { name = "a"; twin = "off"; device = "$3"; args = "$1"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
-  { name = "b"; twin = "off"; device = "$3"; args = "$2"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
+  { name = "a"; twin = "$ROUTER_TWIN"; device = "$3"; args = "$1"; addresses = ["10.0.1.1/24", "fd00:1::1/64"]; },
+  { name = "b"; twin = "$ROUTER_TWIN"; device = "$3"; args = "$2"; addresses = ["10.0.2.1/24", "fd00:2::1/64"]; }
 );
 CONF
 }

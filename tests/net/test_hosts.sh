@@ -66,7 +66,7 @@ route() {
 not() { ! "$@"; }
 accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
 
-lab_up "dwcp-hosts-$$" && lab_server_gateways || die "cannot make the hosts"
+lab_up "dwcp-hosts-$$" && lab_neighbours && lab_server_gateways || die "cannot make the hosts"
 router_config "$dir" "$(awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status)"
 router_start_dataplane "$dir"
 router_start_agent "$dir"

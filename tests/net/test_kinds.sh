@@ -41,7 +41,7 @@ pings() { lab_in "$LAB_CLIENT" ping -n -q -c 50 -i 0.01 -W 1 "$@" | grep -q ' 0%
 accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
 received() { cli_dataplane --json ports | jq '[.ports[].rx_packets] | add'; }
 
-lab_up "dwcp-kinds-$$" && lab_server_gateways || die "cannot make the hosts"
+lab_up "dwcp-kinds-$$" && lab_neighbours && lab_server_gateways || die "cannot make the hosts"
 router_config_ports() {
   cat <<CONF
 ports = (

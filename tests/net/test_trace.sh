@@ -68,7 +68,7 @@ agent_is_ahead_no_more() {
   cli --json status | jq -e '.agent.intent_revision == .dataplane.intent_revision' >/dev/null 2>&1
 }
 
-lab_up "dwcp-trace-$$" || die "cannot make the hosts"
+lab_up "dwcp-trace-$$" && lab_neighbours || die "cannot make the hosts"
 # the server answers for its own address only; its port unreachable is the end of a trace
 lab_in "$LAB_SERVER" sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
 router_config "$dir" "$(awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status)"

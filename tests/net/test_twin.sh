@@ -42,7 +42,7 @@ ports = (
 CONF
 }
 
-lab_up "dwcp-twin-$$" && lab_cold || die "cannot make the hosts"
+lab_up "dwcp-twin-$$" || die "cannot make the hosts"
 twin_router_start "stall_ms = $STALL_MS;"
 expect "twins are there, with carrier" wait_for 5 twin_has_carrier a
 expect "by the name they were given" wait_for 5 twin_has_carrier up0

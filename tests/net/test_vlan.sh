@@ -64,7 +64,7 @@ tags_in_bytes() {
   done
 }
 
-lab_up "dwcp-vlan-$$" && lab_cold || die "cannot make the hosts"
+lab_up "dwcp-vlan-$$" || die "cannot make the hosts"
 host_tags "$LAB_CLIENT" push_7 pop || die "no tags for the client"
 host_tags "$LAB_SERVER" push_100_8 pop_pop || die "no tags for the server"
 if [ "$kind" = af_xdp ]; then tags_in_bytes || die "tags stay out of the frames"; fi

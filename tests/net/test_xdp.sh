@@ -123,7 +123,7 @@ PY
 
 # ---- forwarding, counting, dropping -------------------------------------------------------------------------------------
 
-lab_up "dwcp-xdp-$$" && lab_server_gateways || die "cannot make the hosts"
+lab_up "dwcp-xdp-$$" && lab_neighbours && lab_server_gateways || die "cannot make the hosts"
 mkdir -p "$ROUTER_DIR"
 config
 start
@@ -262,7 +262,7 @@ start
 
 second_dir=$dir/two
 mkdir -p "$second_dir"
-lab_up "dwcp-xdp2-$$" && lab_server_gateways || die "cannot make the second lab"
+lab_up "dwcp-xdp2-$$" && lab_neighbours && lab_server_gateways || die "cannot make the second lab"
 first_agent=$ROUTER_AGENT_PID first_pid=$ROUTER_DATAPLANE_PID
 ROUTER_DIR=$second_dir
 config
@@ -285,7 +285,7 @@ lab_down
 # ---- queues --------------------------------------------------------------------------------------------------------------------
 
 LAB_QUEUES=2
-lab_up "dwcp-xdp-$$" && lab_server_gateways || die "cannot make the hosts with two queues"
+lab_up "dwcp-xdp-$$" && lab_neighbours && lab_server_gateways || die "cannot make the hosts with two queues"
 config "" "$CPU, $CPU"
 start
 both_work() { [ "$(cli_dataplane --json stats | jq '[.workers[].packets] | min > 500')" = true ]; }

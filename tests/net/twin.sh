@@ -22,15 +22,6 @@ server() { lab_in "$LAB_SERVER" "$@"; }
 router() { lab_in "$LAB_ROUTER" "$@"; }
 pings() { client ping -n -q -c 3 -i 0.05 -W 1 "$@" >/dev/null 2>&1; }
 
-# Hosts as they are in the world: they have to ask for the router's MAC.
-lab_cold() {
-  local ns
-  for ns in "$LAB_CLIENT" "$LAB_SERVER"; do
-    lab_in "$ns" ip neigh flush nud permanent dev eth0 || return 1
-    lab_in "$ns" ip -6 neigh flush nud permanent dev eth0 || return 1
-  done
-}
-
 twin_exists() { router ip link show dev "$1" >/dev/null 2>&1; }
 twin_has_carrier() { router ip -j link show dev "$1" 2>/dev/null | jq -e '.[0].flags | index("LOWER_UP")' >/dev/null; }
 # twin_addresses TWIN ADDRESS…: what the agent does with configured ones, now and with an IPv6 address that needs no proof.
