@@ -3,7 +3,8 @@
  * flood.c - UDP datagrams from a packet socket, as fast as told, from one source address or from random ones. The sender
  * of tests that ask what a flood leaves of everything else.
  *
- * Usage: flood INTERFACE DST_MAC DST_IP DST_PORT SRC_IP|random PPS SECONDS; prints `sent=N`.
+ * Usage: flood INTERFACE DST_MAC DST_IP DST_PORT SRC_IP|random PPS SECONDS [TTL [syn]]; prints `sent=N`. With syn they
+ * ask for a TCP connection instead.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,7 +43,7 @@ static void checksum_set(u8 *ip)
 	be16_store(ip + 10, (u16) ~(sum + (sum >> 16)));
 }
 
-static void frame_init(u8 *f, char **argv)
+static void frame_init(u8 *f, int argc, char **argv)
 {
 	struct ether_addr *mac = ether_aton(argv[2]);
 	struct in_addr dst, src = {0};
@@ -59,13 +60,19 @@ static void frame_init(u8 *f, char **argv)
 	be16_store(f + 12, 0x0800);
 	ip[0] = 0x45;
 	be16_store(ip + 2, FRAME_BYTES - 14);
-	ip[8] = 64;
+	ip[8] = argc > 8 ? (u8)strtoul(argv[8], NULL, 10) : 64;
 	ip[9] = 17;
 	memcpy(ip + 12, &src, 4);
 	memcpy(ip + 16, &dst, 4);
 	be16_store(ip + 20, 9);
 	be16_store(ip + 22, (u16)strtoul(argv[4], NULL, 10));
 	be16_store(ip + 24, FRAME_BYTES - 34);
+	if (argc > 9) {
+		ip[9] = 6;
+		be16_store(ip + 24, 0);
+		ip[32] = 0x50;
+		ip[33] = 0x02;
+	}
 	checksum_set(ip);
 }
 
@@ -104,15 +111,15 @@ int main(int argc, char **argv)
 	bool random_source;
 	int fd;
 
-	if (argc != 8) {
+	if (argc < 8 || argc > 10 || (argc == 10 && strcmp(argv[9], "syn") != 0)) {
 		fprintf(stderr, "usage: flood INTERFACE DST_MAC DST_IP DST_PORT SRC_IP|random PPS "
-				"SECONDS\n");
+				"SECONDS [TTL [syn]]\n");
 		return 2;
 	}
 	random_source = strcmp(argv[5], "random") == 0;
 	rate = strtoul(argv[6], NULL, 10);
 	for (u32 i = 0; i < BATCH; i++) {
-		frame_init(frame[i], argv);
+		frame_init(frame[i], argc, argv);
 		iov[i] = (struct iovec){frame[i], FRAME_BYTES};
 		msg[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
 	}

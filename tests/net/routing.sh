@@ -152,6 +152,12 @@ engine_has() {
   cli --json routes count | jq -e --argjson n4 "$1" --argjson n6 "$2" '.ip4 >= $n4 and .ip6 >= $n6' >/dev/null && router_ready
 }
 
+# Sessions, routes in the kernel and in the engine, traffic both ways.
+everything_up() {
+  lab_bgp_up && bfd_all_up && lab_ospf_up && lab_routes_told && lab_kernel_has "$n4" "$n6" && engine_has "$n4" "$n6" &&
+    all_pinged 16.0.0.1 2a00::1 >/dev/null
+}
+
 accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
 routing_accounted() {
   [ "$kind" != kernel ] || return 0
