@@ -767,6 +767,8 @@ static void woken(void *arg, short what)
 	if (!left && write(w->fd, &n, sizeof(n)) < 0)
 		return; /* full: woken anyway */
 	settle(w);
+	if (!w->job)
+		w->event_ns = 0; /* nothing came of it */
 }
 
 /* ---- agent.h ------------------------------------------------------------------------------------------------------------------ */

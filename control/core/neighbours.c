@@ -265,13 +265,16 @@ static struct neighbour *host_add(struct neighbours *s, u8 port, u8 family,
 static void kernel_has(struct neighbours *s, struct neighbour *e, const struct mirror_neigh *n,
 		       u64 now_ns)
 {
+	bool sound = e->present && (e->nud & (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY));
+
 	e->present = true;
 	e->marked = false;
 	e->nud = n->state;
 	e->managed = n->flags_ext & NTF_EXT_MANAGED;
 	e->router = n->flags & NTF_ROUTER;
 	e->seen_ns = now_ns;
-	if (n->state & NUD_FAILED) {
+	/* One that didn't answer has been probed before; an entry that an operator deletes is failed first, too. */
+	if ((n->state & NUD_FAILED) && !sound) {
 		fail(s, e, now_ns);
 	} else if (known(n)) {
 		if (e->has_mac && memcmp(e->mac, n->mac, 6) != 0)

@@ -166,6 +166,7 @@ static void test_gateway(void **state)
 	assert_string_equal(acts(&l), "");
 	gateway(&l, 1, false); /* stays as a host that answers */
 	assert_string_equal(acts(&l), "");
+	kernel_new(&l, 1, NUD_PROBE, 5);
 	kernel_new(&l, 1, NUD_FAILED, 0);
 	assert_string_equal(acts(&l), "FX");
 	kernel_del(&l, 1);
@@ -225,6 +226,7 @@ static void test_failed_gateway(void **state)
 	gateway(&l, 1, true);
 	kernel_new(&l, 1, NUD_REACHABLE, 5);
 	acts(&l);
+	kernel_new(&l, 1, NUD_PROBE, 5);
 	kernel_new(&l, 1, NUD_FAILED, 0);
 	assert_string_equal(acts(&l), "X");
 	/* the kernel goes on by itself; its trying again is no news */
@@ -249,7 +251,8 @@ static void test_lost(void **state)
 	kernel_new(&l, 1, NUD_REACHABLE, 5);
 	acts(&l);
 	pass(&l, 10 * SECOND);
-	kernel_del(&l, 1); /* flushed: asked at once, and used on */
+	kernel_new(&l, 1, NUD_FAILED, 0); /* as `ip neigh flush` does it */
+	kernel_del(&l, 1);		  /* asked at once, and used on */
 	assert_string_equal(acts(&l), "A");
 	answered(&l, 1, 0);
 	kernel_new(&l, 1, NUD_INCOMPLETE, 0);
