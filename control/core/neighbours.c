@@ -36,6 +36,7 @@ void neighbours_cfg_default(struct neighbours_cfg *ret)
 		.answer_ns = 5000000000u,   /* it gives up after 3 requests, 1 s each */
 		.failed_ns = 20000000000u,
 		.failed_again_ns = 3000000000u,
+		.hold_ns = 500000000u, /* less than BFD takes, more than a virtual CPU is away */
 		.grace_ns = 5000000000u,
 		.duplicate_ns = 60000000000u,
 	};
@@ -76,8 +77,10 @@ void neighbours_acts_clear(struct neighbours *s)
 
 static u8 tell_what(const struct neighbours *s, const struct neighbour *e, u64 now_ns)
 {
-	if (!s->ports[e->port].up)
-		return NEIGHBOUR_UNTOLD;
+	const struct neighbours_port *p = &s->ports[e->port];
+
+	if (!p->up)
+		return now_ns < p->down_ns + s->cfg.hold_ns ? e->told : NEIGHBOUR_UNTOLD;
 	if (e->failed)
 		return NEIGHBOUR_TOLD_FAILED;
 	if (e->has_mac && (!e->lost_ns || now_ns < e->lost_ns + s->cfg.grace_ns))
@@ -204,6 +207,8 @@ static void settle(struct neighbours *s, struct neighbour *e, u64 now_ns)
 		if (e->told == NEIGHBOUR_TOLD_RESOLVED && e->lost_ns)
 			due = least(due, e->lost_ns + s->cfg.grace_ns);
 	}
+	if (!s->ports[e->port].up && e->told != NEIGHBOUR_UNTOLD)
+		due = least(due, s->ports[e->port].down_ns + s->cfg.hold_ns);
 	if (e->failed && !e->gateway)
 		due = least(due, e->since_ns + s->cfg.failed_ns);
 	pending_note(s, e);
@@ -345,6 +350,8 @@ static void link_says(struct neighbours *s, const struct neighbours_evt *v, u64 
 
 	if (!other && p->up == up)
 		return;
+	if (p->up)
+		p->down_ns = now_ns;
 	p->ifindex = v->ifindex;
 	p->up = up;
 	for (u32 i = 1; i < s->n; i++) {

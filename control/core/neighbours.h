@@ -10,8 +10,8 @@
  *     bounded number, asked for at a bounded rate, of which half is kept for those that were wanted before: somebody
  *     who walks through a prefix must not lock out whoever really waits. One that doesn't answer is dropped after a while
  *   - whatever the kernel lost (gc, flush): it is asked again, and the address is used on for a grace time
- * A port that went down loses all its neighbours in the tables, so that groups use others; when it is back, addresses
- * of before are used at once, and verified.
+ * A port that stays down loses all its neighbours in the tables, so that groups use others; when it is back, addresses
+ * of before are used at once, and verified. A twin that is down for a moment (a worker stood still) costs nothing.
  */
 #pragma once
 
@@ -36,6 +36,7 @@ struct neighbours_cfg {
 	u64 answer_ns;	     /* a host that hasn't answered by then has failed */
 	u64 failed_ns;	     /* how long a failed host is remembered */
 	u64 failed_again_ns; /* when a packet may have it asked for again */
+	u64 hold_ns;	     /* how long a port must be down until its neighbours go */
 	u64 grace_ns;	     /* an address is used that long without the kernel's knowing it */
 	u64 duplicate_ns;    /* within this time an address that comes back makes a duplicate */
 };
@@ -77,6 +78,7 @@ struct neighbours_port {
 	char name[CONFIG_NAME_MAX]; /* empty = free */
 	u32 ifindex;		    /* of its twin; 0 = none */
 	bool up;
+	u64 down_ns; /* since when it isn't */
 	bool unready[2]; /* by family, IPv4 first: there is no address to ask from yet */
 	bool kept;	 /* configured: its place is never another's */
 	u32 n;		 /* neighbours */

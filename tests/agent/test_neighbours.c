@@ -285,6 +285,16 @@ static void test_link(void **state)
 	kernel_new(&l, 1, NUD_REACHABLE, 5);
 	acts(&l);
 	pass(&l, 10 * SECOND);
+	/* a moment: nothing changes for packets */
+	link_set(&l, IFINDEX, false);
+	kernel_del(&l, 1);
+	pass(&l, SECOND / 10);
+	link_set(&l, IFINDEX, true);
+	assert_string_equal(acts(&l), "A");
+	kernel_new(&l, 1, NUD_REACHABLE, 5);
+	assert_string_equal(acts(&l), "");
+	/* for longer */
+	pass(&l, 10 * SECOND);
 	link_set(&l, IFINDEX, false);
 	kernel_del(&l, 1); /* the kernel flushes when the carrier goes */
 	pass(&l, 60 * SECOND);
@@ -295,6 +305,7 @@ static void test_link(void **state)
 	assert_string_equal(acts(&l), "MS");
 	/* the dataplane was started again: another twin */
 	link_set(&l, 0, false);
+	pass(&l, SECOND);
 	assert_string_equal(acts(&l), "D");
 	link_set(&l, IFINDEX + 1, true);
 	assert_int_equal(l.s.acts[1].ifindex, IFINDEX + 1);
