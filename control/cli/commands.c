@@ -46,8 +46,8 @@ static const struct cli_option options_del[] = {
 };
 static const struct cli_option options_neighbours[] = {
 	{"port", "PORT", "only those of this port"},
-	{"state", "S", "only these: resolved, unresolved, failed or configured"},
-	{"address", "ADDRESS|PREFIX", "only this one, or those inside"},
+	{"state", "resolved|unresolved|failed|configured", "only these"},
+	{"address", "ADDRESS", "only this one; with a prefix those inside"},
 	{}
 };
 static const struct cli_option options_history[] = {

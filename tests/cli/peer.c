@@ -39,7 +39,7 @@ struct peer {
 
 /* limit is logged, but asks for nothing else */
 static const char *const query_keys[] = {"address", "prefix", "vrf",	 "family",
-					 "after",   "source", "protocol"};
+					 "after",   "source", "protocol", "port", "state"};
 
 static u32 name_count(struct peer *p, const char *name)
 {
@@ -170,6 +170,7 @@ static const struct http_route routes[] = {
 	ROUTE("GET", "/v1/stats"),	   ROUTE("GET", "/v1/drops"),
 	ROUTE("GET", "/v1/exceptions"),	   ROUTE("GET", "/v1/config"),
 	ROUTE("GET", "/v1/events"),	   ROUTE("POST", "/v1/config/reload"),
+	ROUTE("GET", "/v1/neighbours"),
 };
 
 /* ---- the three ways of listening; each tells @ready when it does ------------------------------------------------ */
