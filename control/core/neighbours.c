@@ -270,7 +270,8 @@ static struct neighbour *host_add(struct neighbours *s, u8 port, u8 family,
 static void kernel_has(struct neighbours *s, struct neighbour *e, const struct mirror_neigh *n,
 		       u64 now_ns)
 {
-	bool sound = e->present && (e->nud & (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY));
+	bool sound =
+		e->present && (e->nud & (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY));
 
 	e->present = true;
 	e->marked = false;

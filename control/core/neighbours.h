@@ -78,7 +78,7 @@ struct neighbours_port {
 	char name[CONFIG_NAME_MAX]; /* empty = free */
 	u32 ifindex;		    /* of its twin; 0 = none */
 	bool up;
-	u64 down_ns; /* since when it isn't */
+	u64 down_ns;	 /* since when it isn't */
 	bool unready[2]; /* by family, IPv4 first: there is no address to ask from yet */
 	bool kept;	 /* configured: its place is never another's */
 	u32 n;		 /* neighbours */

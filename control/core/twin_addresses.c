@@ -159,15 +159,15 @@ bool twin_addresses_next(struct twin_addresses *t, u64 now_ns, struct twin_addre
 		struct twin_address *x = &t->a[i];
 		bool put = x->wanted && !x->there, take = !x->wanted && x->there && x->ours;
 
-		if (!put && !take) {
-			x->asked_ns = 0;
+		if (!put && !take)
 			continue;
-		}
-		if (x->asked_ns && now_ns < x->asked_ns + RETRY_NS) {
+		/* Somebody else may want the opposite: no faster than that. */
+		if (x->asked_ns && x->asked_del == take && now_ns < x->asked_ns + RETRY_NS) {
 			*ret_due_ns = DWCP_MIN(*ret_due_ns, x->asked_ns + RETRY_NS);
 			continue;
 		}
 		x->asked_ns = now_ns;
+		x->asked_del = take;
 		*ret = (struct twin_addresses_act){.del = take,
 						   .ifindex = t->ifindex,
 						   .addr = x->addr};

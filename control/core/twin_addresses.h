@@ -21,7 +21,8 @@ struct twin_address {
 	struct config_addr addr;
 	bool there, ours, usable, marked; /* in the kernel; usable: no DAD is pending */
 	bool wanted;			  /* by the configuration */
-	u64 asked_ns; /* when the kernel was asked for what is missing; 0 = not */
+	u64 asked_ns;	/* when the kernel was asked for what is missing; 0 = not */
+	bool asked_del; /* and whether it was to be taken away */
 	int err;
 };
 

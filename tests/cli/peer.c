@@ -38,8 +38,8 @@ struct peer {
 };
 
 /* limit is logged, but asks for nothing else */
-static const char *const query_keys[] = {"address", "prefix", "vrf",	 "family",
-					 "after",   "source", "protocol", "port", "state"};
+static const char *const query_keys[] = {"address", "prefix",	"vrf",	"family", "after",
+					 "source",  "protocol", "port", "state"};
 
 static u32 name_count(struct peer *p, const char *name)
 {
