@@ -33,6 +33,8 @@ static const char full[] =
 	"  { prefix = \"10.4.0.0/16\"; vrf = 3; paths = ( { port = \"p1\"; }, { gateway = "
 	"\"10.0.0.3\"; } ); },\n"
 	"  { prefix = \"10.5.0.0/16\"; type = \"local\"; } );\n"
+	"mirror: { enabled = false; reconcile_s = 7; tables = ( { table = 100; vrf = 2; }, { table "
+	"= 254; } ); };\n"
 	"route_files = ( { name = \"t\"; path = \"/etc/t.routes\"; } );\n";
 
 static void kept_all(const struct dwcp_config *a, const struct dwcp_config *b)
