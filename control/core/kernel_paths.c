@@ -503,6 +503,8 @@ u32 kernel_set_of(struct kernel_routes *kr, u8 family, u32 nexthop_id,
 		/* what is dead with its link comes back with it, and not a word is said */
 		sorted[i].dead = paths[i].dead && !path_lost(kr, family, &paths[i]);
 	}
+	if (n == 1)
+		sorted[0].weight = 1; /* the kernel does not tell that of a single one */
 	if (n > 1)
 		qsort(sorted, n, sizeof(*sorted), path_order);
 	head.hash = paths_hash(family, nexthop_id, sorted, n);

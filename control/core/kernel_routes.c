@@ -309,13 +309,25 @@ static void group_drop(struct kernel_routes *kr, const struct metric_group *g)
 	}
 }
 
+/*
+ * Is it there already: because its next-hop object has changed, or a dump was faster? Else a replacement may well look
+ * the same as a route behind the one whose place it takes.
+ */
+static bool told_again(const struct kernel_routes *kr, const struct metric_group *g, u16 flags,
+		       const struct kernel_variant *v)
+{
+	if ((flags & NLM_F_EXCL) || !group_same(kr, g, v))
+		return false;
+	return !(flags & NLM_F_REPLACE) || kr->sets[v->set]->nexthop_id;
+}
+
 /* fib_table_insert(): replace takes the place of the first, append goes behind the last, others go in front. */
 static int add4(struct kernel_routes *kr, u32 entry, u16 flags, const struct kernel_variant *v)
 {
 	struct metric_group g = group_find(kr, entry, v);
 
-	if (!(flags & NLM_F_EXCL) && group_same(kr, &g, v)) {
-		kernel_set_unref(kr, v->set); /* told again: its next-hop object has changed */
+	if (told_again(kr, &g, flags, v)) {
+		kernel_set_unref(kr, v->set);
 		return 0;
 	}
 	if ((flags & NLM_F_REPLACE) && g.first)
@@ -336,9 +348,7 @@ static int add6(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 	bool join = joinable(kr, v);
 	u32 old = join || (flags & NLM_F_REPLACE) ? group_joinable(kr, &g, join) : 0;
 
-	/* told again: its next-hop object has changed; a replacement may well be the same as a route behind */
-	if (group_same(kr, &g, v) && !(flags & NLM_F_EXCL) &&
-	    (!(flags & NLM_F_REPLACE) || kr->sets[v->set]->nexthop_id)) {
+	if (told_again(kr, &g, flags, v)) {
 		kernel_set_unref(kr, v->set);
 		return 0;
 	}

@@ -76,6 +76,8 @@ def address_add(name):
 
 def links_make():
     ip("link", "set", "lo", "up")
+    # a host, unlike a router, prefers less specific IPv6 routes whose next hops answer
+    sysctl("net.ipv6.conf.all.forwarding", 1)
     for name in LINKS:
         ip("link", "add", name, "type", "veth", "peer", "name", "far-" + name)
         for i in ("ipv4", "ipv6"):
@@ -264,7 +266,8 @@ def differences(agent, wanted):
         ours = agent_answer(agent.lookup(a))
         if k[0] == "object":
             if not one_of(a, ours):
-                found.append("%s: the agent says %s, the kernel %s" % (a, ours, ip("route", "get", a, check=False).stdout))
+                found.append("%s: the agent says %s, the kernel %s"
+                             % (a, ours, ip("route", "get", a, check=False).stdout))
         elif not same(k, ours):
             found.append("%s: the kernel says %s, the agent %s" % (a, k, ours))
     return found

@@ -113,7 +113,10 @@ class Churn:
                 lab.ip("addr", "del", a, "dev", name, check=False)
 
     def addresses(self, n):
-        out = ["10.0.0.9", "10.0.1.1", "10.0.2.255", "127.0.0.1", "2001:db8::1", "2001:db8:1::77"]
+        out = ["127.0.0.1"]
+        # a port's own network stays connected without a carrier: what is behind it is the port's matter
+        if not self.down | self.unplugged | self.bare:
+            out += ["10.0.0.9", "10.0.1.1", "10.0.2.255", "2001:db8::1", "2001:db8:1::77"]
         for _ in range(n // 2):
             p = self.prefix(False).split("/")[0].split(".")
             p[self.rng.randint(1, 3)] = str(self.rng.randint(0, 255))
