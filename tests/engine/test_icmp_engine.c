@@ -47,6 +47,8 @@ static const char config[] =
 	"  { prefix = \"100.64.2.0/24\"; type = \"prohibit\"; },\n"
 	"  { prefix = \"100.64.3.0/24\"; gateway = \"192.0.2.99\"; },\n"
 	"  { prefix = \"100.64.4.0/24\"; gateway = \"192.0.3.2\"; },\n"
+	"  { prefix = \"100.64.5.0/24\"; paths = ( { gateway = \"192.0.2.2\"; }, { gateway = "
+	"\"192.0.3.2\"; } ); },\n"
 	"  { prefix = \"2001:db8:100::/64\"; type = \"blackhole\"; },\n"
 	"  { prefix = \"2001:db8:100:1::/64\"; type = \"unreachable\"; },\n"
 	"  { prefix = \"2001:db8:100:2::/64\"; type = \"prohibit\"; },\n"
@@ -560,6 +562,30 @@ static void many_fragments(void **state)
 	engine_check_accounting(e);
 }
 
+/*
+ * Pieces have no ports, so their way may be another one than their packet's, and too narrow for them: they are dropped and
+ * counted, and nothing is done about what we have made ourselves.
+ */
+static void pieces_that_do_not_fit(void **state)
+{
+	struct engine *e = *state;
+	u64 packets = stats(e)->fragmented, drops = engine_drops(e, DROP_MTU_EXCEEDED);
+	struct rte_mbuf *out;
+
+	for (u32 i = 0; i < 64; i++) {
+		packet4(0x64400500 + i, 1960, 64, false);
+		be16_store(b.bytes + b.l3 + 20, (u16)(1000 + i));
+		send_it(e, IN);
+		for (u32 k = OUT; k <= SMALL; k++)
+			while ((out = engine_sent(e, k)) != NULL)
+				rte_pktmbuf_free(out);
+	}
+	assert_int_equal(stats(e)->fragmented, packets + 64);
+	assert_true(engine_drops(e, DROP_MTU_EXCEEDED) > drops);
+	nothing_else(e);
+	engine_check_accounting(e);
+}
+
 /* No mbufs for the pieces: the packet dies of its size, and nothing is lost of the pool. */
 static void fragments_without_mbufs(void **state)
 {
@@ -621,6 +647,7 @@ int main(void)
 		cmocka_unit_test(whole_bursts),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(many_fragments),
+		cmocka_unit_test(pieces_that_do_not_fit),
 		cmocka_unit_test(fragments_without_mbufs),
 	};
 
