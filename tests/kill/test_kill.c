@@ -2,7 +2,7 @@
 /*
  * test_kill.c - kill -9. The agent at random instants, while it publishes too: nothing is lost and the right table is in
  * force ≤ 2 s after its restart. The dataplane: it forwards again without any agent, from the file and from the fds that a
- * service manager kept, and says in how many milliseconds. $DWCP_TEST_FULL: 100 and 20 kills instead of 15 and 4.
+ * service manager kept, and says in how many milliseconds. $DWCP_TEST_FULL: 100 and 20 kills instead of 8 and 3.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -297,9 +297,9 @@ int main(int argc, char **argv)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	n_agent_kills = test_full() ? 100 : 15;
-	n_dataplane_kills = test_full() ? 20 : 4;
-	n_peer_kills = test_full() ? 50 : 10;
+	n_agent_kills = test_full() ? 100 : 8;
+	n_dataplane_kills = test_full() ? 20 : 3;
+	n_peer_kills = test_full() ? 50 : 5;
 	printf("kills: agent %u of 100, dataplane %u of 20 (from disk and from kept fds each)\n",
 	       n_agent_kills, n_dataplane_kills);
 	programs_init(argc, argv);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """perf/pktgen/run with the project's own generator through a real router over memif: every profile, what it exits
-with, and that nothing is left behind. Short runs; $DWCP_TEST_FULL=1: as long as a user's.
+with, and that nothing is left behind. Some profiles, shortly; $DWCP_TEST_FULL=1: all of them, as long as a user's.
 
 usage: test_pktgen_run.py BUILD_DIR
 """
@@ -26,6 +26,7 @@ from runner.lab import Lab  # noqa: E402
 FULL = os.environ.get("DWCP_TEST_FULL") == "1"
 BUILD = Path("build")
 PROFILES = {p.stem for p in (ROOT / "perf/pktgen/profiles").glob("*.lua")}
+RUN_PROFILES = PROFILES if FULL else {"imix", "search", "swap"}
 MARK = f"DWCP_PKTGEN_TEST={os.getpid()}"
 ENDLESS = """return require("profile").run { name = "endless", about = "until it is interrupted",
     traffic = { size = 64 }, load = { rate_pps = 1000, seconds = 600 }, bars = { { figure = "lost", at_most = 0 } } }
@@ -89,13 +90,14 @@ class Profiles(Left):
         self.assertEqual(o["accounting_difference"], 0, o)
         self.assertEqual(o["foreign"], 0, o)
 
-    def test_every_profile(self) -> None:
-        done = call(*([] if FULL else ["--quick"]), "--backend", "fallback", "--json", str(self.tmp / "out.json"))
+    def test_profiles(self) -> None:
+        done = call(*([] if FULL else ["--quick"]), "--backend", "fallback", "--json", str(self.tmp / "out.json"),
+                    *sorted(RUN_PROFILES))
         print(done.stdout)
         lines = self.lines()
         self.assertIn("cpu", lines[0]["machine"])
         ended = {o["profile"] for o in lines if o.get("event") == "end"}
-        self.assertEqual(ended, PROFILES, done.stderr)
+        self.assertEqual(ended, RUN_PROFILES, done.stderr)
         cases = {(o["profile"], c["name"]) for o in lines if o.get("event") == "profile" for c in o["cases"]}
         results = [o for o in lines if o.get("event") == "result"]
         self.assertEqual({(o["profile"], o["case"]) for o in results}, cases)
@@ -104,7 +106,7 @@ class Profiles(Left):
         self.assertEqual(done.returncode, 0, done.stderr)
         verdicts = [o for o in lines if "bar" in o]
         self.assertTrue(all(o["holds"] for o in verdicts))
-        self.assertEqual({o["profile"] for o in verdicts}, PROFILES)
+        self.assertEqual({o["profile"] for o in verdicts}, RUN_PROFILES)
 
     def test_bar_that_cannot_be_met(self) -> None:
         done = call("--quick", "--backend", "fallback", "imix", "--bar", "imix:received_pps>=999999999999")
@@ -131,6 +133,7 @@ class Profiles(Left):
             self.check_left()
 
 
+@unittest.skipUnless(FULL, "with DWCP_TEST_FULL=1")
 class TwoMachines(Left):
     """The router in a lab of its own, reached only through two devices, as if it were another machine."""
 

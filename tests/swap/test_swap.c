@@ -3,7 +3,7 @@
  * test_swap.c - full tables swapped under a free-running generator, by the real agent in the real dataplane: runs with and
  * without swaps in turn. Nothing lost (or the scheduler's own doing, see memif_lab_lossless()), each packet forwarded by a
  * table that was in force between its sending and its arrival, then one route at a time, times of both, bytes sent, and
- * memory back where it was. $DWCP_TEST_FULL: 200 swaps instead of 8; $DWCP_SWAPS: as many as it says, 2 to 200.
+ * memory back where it was. $DWCP_TEST_FULL: 200 swaps instead of 4; $DWCP_SWAPS: as many as it says, 2 to 200.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -361,9 +361,9 @@ static void counts_choose(void)
 	const char *wanted = getenv("DWCP_SWAPS");
 	unsigned long n = wanted ? strtoul(wanted, NULL, 10) : 0;
 
-	n_swaps = test_full() ? 200 : 8;
-	n_rounds = test_full() ? 8 : 2;
-	n_single = test_full() ? 200 : 50;
+	n_swaps = test_full() ? 200 : 4;
+	n_rounds = test_full() ? 8 : 1;
+	n_single = test_full() ? 200 : 20;
 	if (n < 2 || n > 200)
 		return;
 	n_rounds = 2;
