@@ -17,7 +17,6 @@
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
-#include <rte_ring.h>
 
 #include "dataplane.h"
 #include "host.h"
@@ -31,14 +30,22 @@
 #define WAIT_MAX_NS  1000000
 #define WATCH_NS     5000000 /* between two looks at heartbeats and links */
 #define MAX_SEGS     8
+#define TAGS_BYTES   4 /* what a frame of the kernel may have above the MTU */
 
 struct host_twin {
 	int fd;
 	struct port *port;
 	struct dwcp_stats_port *stats;
-	struct worker *worker;	/* that sends what the kernel gives */
-	struct rte_mbuf *spare; /* a blank that a read has not filled yet */
+	struct worker *worker; /* that sends what the kernel gives */
+	u32 frame_max;	       /* bytes of a frame that the port's MTU allows */
+	u32 n_segs;	       /* mbufs that hold one, and a byte more */
 	bool carrier, readable;
+};
+
+/* Blanks of a worker that a read has not filled yet: for whichever of its twins has something next. */
+struct host_lent {
+	struct rte_mbuf *m[MAX_SEGS];
+	u32 n;
 };
 
 struct host_watch {
@@ -49,6 +56,7 @@ struct host_watch {
 struct host {
 	struct dataplane *dp;
 	struct host_twin twin[PORT_MAX];
+	struct host_lent lent[WORKER_MAX];
 	struct host_watch watch[WORKER_MAX];
 	u32 n_twins;
 	int epoll_fd;
@@ -112,43 +120,82 @@ static u32 queue_to_kernel(struct host *h, struct worker *w, enum host_queue q, 
 
 /* ---- from the kernel ----------------------------------------------------------------------------------------- */
 
-/* Return: 1, 0 when there is none, -1 when there is no mbuf for it: it stays in the kernel's queue. */
-static int frame_read(struct host_twin *t)
+/* Return: does the thread have @n of this worker's blanks? */
+static bool lent_have(struct host_lent *l, struct worker *w, u32 n)
 {
-	struct worker *w = t->worker;
-	u32 tags = t->port->tags_bytes;
-	struct rte_mbuf *m = t->spare;
-	ssize_t n;
-	u8 *f;
+	while (l->n < n && rte_ring_sc_dequeue(w->host.blank, (void **)&l->m[l->n]) == 0)
+		l->n++;
+	return l->n >= n;
+}
 
-	if (!m && rte_ring_sc_dequeue(w->host.blank, (void **)&m))
+/* The last blanks, which a read has filled with @bytes, as one frame. The rest stay lent. */
+static struct rte_mbuf *lent_take(struct host_lent *l, u32 bytes)
+{
+	struct rte_mbuf *first = NULL, **link = &first;
+	u32 left = bytes;
+	u16 n = 0;
+
+	while (left) {
+		struct rte_mbuf *m = l->m[--l->n];
+
+		m->data_len = (u16)DWCP_MIN(left, (u32)rte_pktmbuf_tailroom(m));
+		left -= m->data_len;
+		*link = m;
+		link = &m->next;
+		n++;
+	}
+	first->nb_segs = n;
+	first->pkt_len = bytes;
+	return first;
+}
+
+static void frame_tag(struct rte_mbuf *m, const struct port *port)
+{
+	u8 *f = rte_pktmbuf_mtod(m, u8 *), tags = port->tags_bytes;
+
+	memmove(f - tags, f, 12);
+	memcpy(f - tags + 12, port->tags, tags);
+	m->data_off = (u16)(m->data_off - tags);
+	m->data_len = (u16)(m->data_len + tags);
+	m->pkt_len += tags;
+}
+
+/* Return: 1, 0 when there is none, -1 when there is no mbuf for it: it stays in the kernel's queue. */
+static int frame_read(struct host *h, struct host_twin *t)
+{
+	struct host_lent *l = &h->lent[t->worker->idx];
+	struct iovec iov[MAX_SEGS];
+	struct rte_mbuf *m;
+	ssize_t n;
+
+	if (!lent_have(l, t->worker, t->n_segs))
 		return -1;
-	t->spare = m;
-	f = rte_pktmbuf_mtod(m, u8 *);
-	n = read(t->fd, f, rte_pktmbuf_tailroom(m));
+	for (u32 i = 0; i < t->n_segs; i++) {
+		m = l->m[l->n - 1 - i];
+		iov[i] = (struct iovec){rte_pktmbuf_mtod(m, void *), rte_pktmbuf_tailroom(m)};
+	}
+	n = readv(t->fd, iov, (int)t->n_segs);
 	if (n < RTE_ETHER_HDR_LEN)
 		return 0;
-	t->spare = NULL;
-	if (tags) {
-		m->data_off = (u16)(m->data_off - tags);
-		memmove(f - tags, f, 12);
-		memcpy(f - tags + 12, t->port->tags, tags);
-		n += tags;
+	if (n > t->frame_max) { /* somebody has given the twin an MTU that the port has not */
+		dwcp_count(&t->stats->twin_oversized, 1);
+		return 1;
 	}
-	m->data_len = (u16)n;
-	m->pkt_len = (u32)n;
+	m = lent_take(l, (u32)n);
+	if (t->port->tags_bytes)
+		frame_tag(m, t->port);
 	m->port = t->port->idx;
 	dwcp_count(&t->stats->twin_received, 1);
-	rte_ring_sp_enqueue(w->host.back, m);
+	rte_ring_sp_enqueue(t->worker->host.back, m); /* has room for all blanks */
 	return 1;
 }
 
-static u32 twin_from_kernel(struct host_twin *t)
+static u32 twin_from_kernel(struct host *h, struct host_twin *t)
 {
 	u32 n = 0;
 	int got = 1;
 
-	while (n < TURN_READ && (got = frame_read(t)) > 0)
+	while (n < TURN_READ && (got = frame_read(h, t)) > 0)
 		n++;
 	if (got == 0)
 		t->readable = false; /* until epoll says so again */
@@ -227,7 +274,7 @@ static u32 host_turn(struct host *h)
 		moved += queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_REST, TURN_REST);
 	for (u32 i = 0; i < h->dp->n_ports; i++)
 		if (h->twin[i].readable)
-			moved += twin_from_kernel(&h->twin[i]);
+			moved += twin_from_kernel(h, &h->twin[i]);
 	return moved;
 }
 
@@ -362,6 +409,8 @@ static int twin_add(struct host *h, u32 i)
 	if (epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, t->fd, &e) < 0)
 		return -errno;
 	t->port->twin = true;
+	t->frame_max = t->port->mtu + RTE_ETHER_HDR_LEN + TAGS_BYTES;
+	t->n_segs = t->frame_max / (rte_pktmbuf_data_room_size(h->dp->pool) - RTE_PKTMBUF_HEADROOM) + 1;
 	mac_share(h->dp, t->port);
 	t->worker = h->dp->worker[i % h->dp->n_workers];
 	t->readable = true;
@@ -430,11 +479,11 @@ void host_close(struct dataplane *dp)
 
 	if (!h)
 		return;
-	for (u32 i = 0; i < dp->n_ports; i++) {
+	for (u32 i = 0; i < dp->n_ports; i++)
 		if (h->twin[i].fd >= 0)
 			close(h->twin[i].fd);
-		rte_pktmbuf_free(h->twin[i].spare);
-	}
+	for (u32 i = 0; i < dp->n_workers; i++)
+		rte_pktmbuf_free_bulk(h->lent[i].m, h->lent[i].n);
 	for (u32 i = 0; i < dp->n_workers; i++) {
 		struct host_end *e = &dp->worker[i]->host;
 

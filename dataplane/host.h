@@ -16,6 +16,8 @@
  */
 #pragma once
 
+#include <rte_ring.h>
+
 #include <dwcp/abi/stats.h>
 #include <dwcp/util/host_class.h>
 #include <dwcp/util/policer.h>
@@ -24,7 +26,6 @@ struct dataplane;
 struct worker;
 struct host;
 struct rte_mbuf;
-struct rte_ring;
 
 #define HOST_BLANKS	256    /* mbufs a worker lends for frames from the kernel */
 #define HOST_FREE	0xffff /* mbuf->port of what comes back to be freed */
@@ -63,5 +64,11 @@ u32 host_need_mbufs(const struct dwcp_config *cfg);
  * the kernel is not interested.
  */
 u32 host_punt(struct worker *w, struct rte_mbuf *m, u32 port_idx, u32 reason);
-/** host_take() - send what the kernel has given, free what it has taken. */
+/** host_due() - is there something for host_take(): from the host thread, or to be lent since the pool was empty? */
+dwcp_inline bool host_due(const struct host_end *e)
+{
+	return e->back && (!rte_ring_empty(e->back) || e->blanks_owed);
+}
+
+/** host_take() - send what the kernel has given, free what it has taken, lend what is owed. */
 void host_take(struct worker *w);

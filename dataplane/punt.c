@@ -4,7 +4,6 @@
  * what the kernel sends. Thread: worker; no syscall, no lock, nothing waits.
  */
 #include <rte_cycles.h>
-#include <rte_ring.h>
 
 #include <dwcp/util/forward.h>
 #include <dwcp/util/parse_inline.h>
@@ -92,23 +91,19 @@ u32 host_punt(struct worker *w, struct rte_mbuf *m, u32 port_idx, u32 reason)
 	return VERDICT_TO_HOST;
 }
 
-/* Lend as many as were used. */
-static void blanks_lend(struct worker *w, u32 n)
+/* Lend as many as were used, as far as the pool has them; the rest when it has more (worker.c). */
+static void blanks_lend(struct worker *w)
 {
 	struct rte_mbuf *m[TAKE_MAX];
 
-	if (n && rte_pktmbuf_alloc_bulk(w->dp->pool, m, n) == 0)
+	while (w->host.blanks_owed) {
+		u32 n = DWCP_MIN(w->host.blanks_owed, (u32)TAKE_MAX);
+
+		if (rte_pktmbuf_alloc_bulk(w->dp->pool, m, n))
+			return;
 		rte_ring_sp_enqueue_bulk(w->host.blank, (void **)m, n, NULL);
-	else
-		w->host.blanks_owed += n;
-}
-
-static void blanks_repay(struct worker *w)
-{
-	u32 n = DWCP_MIN(w->host.blanks_owed, (u32)TAKE_MAX);
-
-	w->host.blanks_owed -= n;
-	blanks_lend(w, n);
+		w->host.blanks_owed -= n;
+	}
 }
 
 /* Runs of one port go out together, in order. */
@@ -130,19 +125,19 @@ void host_take(struct worker *w)
 
 	n = rte_ring_sc_dequeue_burst(w->host.back, (void **)got, TAKE_MAX, NULL);
 	for (u32 i = 0; i < n; i++) {
-		if (got[i]->port == HOST_FREE)
+		if (got[i]->port == HOST_FREE) {
 			done[n_done++] = got[i];
-		else
-			send[n_send++] = got[i];
+			continue;
+		}
+		w->host.blanks_owed += got[i]->nb_segs;
+		send[n_send++] = got[i];
 	}
 	if (n_done)
 		rte_pktmbuf_free_bulk(done, n_done);
 	if (n_send) {
 		w->empty_polls = 0;
 		dwcp_count(&w->stats->from_host, n_send);
-		blanks_lend(w, n_send);
 		host_send(w, send, n_send);
 	}
-	if (dwcp_unlikely(w->host.blanks_owed))
-		blanks_repay(w);
+	blanks_lend(w);
 }

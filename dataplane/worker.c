@@ -19,7 +19,6 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
-#include <rte_ring.h>
 
 #include "dataplane.h"
 #include "icmp.h"
@@ -112,7 +111,7 @@ static int worker_main(void *arg)
 		w->empty_polls++;
 		for (u32 i = 0; i < w->n_rxq; i++)
 			worker_poll_queue(w, &w->rxq[i]);
-		if (w->host.back && !rte_ring_empty(w->host.back))
+		if (host_due(&w->host))
 			host_take(w);
 		dwcp_count(&w->stats->heartbeat, 1);
 		rte_rcu_qsbr_quiescent(qsbr, w->idx);

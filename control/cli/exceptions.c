@@ -32,6 +32,7 @@ static const struct render_column columns_twins[] = {
 	{.key = "delivered", .header = "TO HOST", .kind = RENDER_COUNT},
 	{.key = "failed", .header = "REFUSED", .kind = RENDER_COUNT},
 	{.key = "received", .header = "FROM HOST", .kind = RENDER_COUNT},
+	{.key = "oversized", .header = "TOO LARGE", .kind = RENDER_COUNT, .optional = true},
 	{.key = "changes", .header = "CHANGES", .kind = RENDER_COUNT, .rank = 1},
 	{.key = "twin.reason", .header = "WHY NONE", .optional = true},
 };

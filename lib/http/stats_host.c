@@ -93,15 +93,19 @@ json_t *stats_twin_json(const void *page, u32 port)
 static json_t *port_twin_json(const void *page, u32 i)
 {
 	const struct dwcp_stats_port *p = port_at(page, i);
+	u64 oversized = dwcp_load_relaxed(&p->twin_oversized);
 	char name[sizeof(p->name)];
+	json_t *o;
 
-	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "port",
-			 stats_text(p->name, sizeof(p->name), name), "twin",
-			 stats_twin_json(page, i), "delivered",
-			 (json_int_t)dwcp_load_relaxed(&p->twin_delivered), "failed",
-			 (json_int_t)dwcp_load_relaxed(&p->twin_failed), "received",
-			 (json_int_t)dwcp_load_relaxed(&p->twin_received), "changes",
-			 (json_int_t)dwcp_load_relaxed(&p->twin_changes));
+	o = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "port",
+		      stats_text(p->name, sizeof(p->name), name), "twin", stats_twin_json(page, i),
+		      "delivered", (json_int_t)dwcp_load_relaxed(&p->twin_delivered), "failed",
+		      (json_int_t)dwcp_load_relaxed(&p->twin_failed), "received",
+		      (json_int_t)dwcp_load_relaxed(&p->twin_received), "changes",
+		      (json_int_t)dwcp_load_relaxed(&p->twin_changes));
+	if (oversized)
+		json_object_set_new(o, "oversized", json_integer((json_int_t)oversized));
+	return o;
 }
 
 json_t *stats_exceptions_json(const void *page)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static const char config[] =
 	"  host: { queue = 64; stall_ms = 50; icmp_pps = 400; bgp_pps = 1000000; igp_pps = "
 	"1000000; "
 	"}; };\n"
-	"ports: ( { name = \"p0\"; device = \"ring\"; twin = \"on\"; addresses = [ "
+	"ports: ( { name = \"p0\"; device = \"ring\"; mtu = 9000; twin = \"on\"; addresses = [ "
 	"\"192.0.4.1/24\", \"2001:db8:4::1/64\" ]; rx_ring = 512; tx_ring = 512; },\n"
 	"  { name = \"p1\"; device = \"ring\"; twin = \"off\"; addresses = [ \"192.0.2.1/24\" ]; "
 	"rx_ring = 512; tx_ring = 512; },\n"
@@ -338,6 +339,34 @@ static void test_from_host(void **state)
 	balance();
 }
 
+/* The pool is empty when what was used is to be lent again: made good as soon as it isn't, whatever comes meanwhile. */
+static void test_blanks_owed(void **state)
+{
+	static struct rte_mbuf *all[8192];
+	u32 lent = rte_ring_count(end()->blank), n = 0;
+	void *blank = NULL;
+	struct rte_mbuf *m;
+
+	assert_int_equal(rte_ring_sc_dequeue(end()->blank, &blank), 0);
+	m = blank;
+	rte_pktmbuf_append(m, 60);
+	m->port = P0;
+	assert_false(host_due(end()));
+	assert_int_equal(rte_ring_sp_enqueue(end()->back, m), 0);
+	while (n < DWCP_ARRAY_LEN(all) && (all[n] = rte_pktmbuf_alloc(engine.dp.pool)) != NULL)
+		n++;
+	assert_true(host_due(end()));
+	host_take(engine.dp.worker[0]);
+	assert_int_equal(rte_ring_count(end()->blank), lent - 1);
+	assert_true(host_due(end()));
+	rte_pktmbuf_free_bulk(all, n);
+	host_take(engine.dp.worker[0]);
+	assert_int_equal(rte_ring_count(end()->blank), lent);
+	assert_false(host_due(end()));
+	rte_pktmbuf_free(engine_sent(&engine, P0));
+	balance();
+}
+
 /* ---- with the thread ------------------------------------------------------------------------------------------- */
 
 static bool twin_running(const char *name)
@@ -428,6 +457,111 @@ static void test_thread_arp(void **state)
 	balance();
 }
 
+static void neighbour_add(const char *name, u32 addr)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+	struct arpreq r = {.arp_flags = ATF_COM | ATF_PERM};
+	struct sockaddr_in *sin = (struct sockaddr_in *)&r.arp_pa;
+
+	snprintf(r.arp_dev, sizeof(r.arp_dev), "%s", name);
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(addr);
+	r.arp_ha.sa_family = ARPHRD_ETHER;
+	memcpy(r.arp_ha.sa_data, "\2\0\0\0\0\x4d", 6);
+	assert_int_equal(ioctl(sock, SIOCSARP, &r), 0);
+	close(sock);
+}
+
+static void mtu_set(const char *name, int mtu)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ifreq r = {.ifr_mtu = mtu};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	assert_int_equal(ioctl(sock, SIOCSIFMTU, &r), 0);
+	close(sock);
+}
+
+/* A datagram of the kernel's to 192.0.4.77, of bytes that say where they are. */
+static void datagram_send(u16 port, u32 bytes)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(0xc000044d)};
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+	static u8 data[65536];
+
+	for (u32 i = 0; i < bytes; i++)
+		data[i] = (u8)(i ^ i >> 8);
+	assert_int_equal(sendto(sock, data, bytes, 0, (struct sockaddr *)&to, sizeof(to)), bytes);
+	close(sock);
+}
+
+static u32 frame_want; /* bytes of the frame that is waited for */
+
+static bool frame_sent(void)
+{
+	struct rte_mbuf *m;
+
+	while ((m = engine_sent(&engine, P0)) != NULL) {
+		if (m->pkt_len == frame_want) {
+			answer = m;
+			return true;
+		}
+		rte_pktmbuf_free(m);
+	}
+	return false;
+}
+
+/* The port's MTU is above what one mbuf holds: what the kernel sends takes several, and no byte is lost or moved. */
+static void test_thread_jumbo(void **state)
+{
+	static const u32 sizes[] = {9000 - 28, 2048 - 42, 2048 - 41, 4096 - 42};
+	static u8 copy[10000];
+
+	neighbour_add("p0", 0xc000044d);
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(sizes); i++) {
+		const u8 *f;
+
+		frame_want = sizes[i] + 42;
+		datagram_send(9, sizes[i]);
+		assert_true(loop_until(frame_sent, 2000, true));
+		assert_int_equal(rte_mbuf_check(answer, 1, &(const char *){NULL}), 0);
+		assert_int_equal(answer->nb_segs, (frame_want + 2047) / 2048);
+		f = rte_pktmbuf_read(answer, 0, frame_want, copy);
+		for (u32 k = 0; k < sizes[i]; k++)
+			if (f[42 + k] != (u8)(k ^ k >> 8))
+				fail_msg("byte %u of %u", k, sizes[i]);
+		rte_pktmbuf_free(answer);
+	}
+	balance();
+}
+
+static bool oversized(void)
+{
+	return dwcp_stats_port_at(engine.dp.stats_page, P0)->twin_oversized != 0;
+}
+
+/* Somebody gives the twin a larger MTU than the port has: what doesn't fit the port isn't sent, cut even less. */
+static void test_thread_oversized(void **state)
+{
+	u64 from_host = stats()->from_host;
+
+	mtu_set("p0", 9400);
+	frame_want = 0;
+	assert_false(loop_until(frame_sent, 20, true));
+	from_host = stats()->from_host;
+	datagram_send(9, 9400 - 28);
+	assert_true(loop_until(oversized, 2000, true));
+	frame_want = 1042;
+	datagram_send(9, 1000);
+	assert_true(loop_until(frame_sent, 2000, true));
+	rte_pktmbuf_free(answer);
+	assert_int_equal(stats()->from_host, from_host + 1);
+	mtu_set("p0", 9000);
+	balance();
+}
+
 /* Carriers follow the worker's heartbeat, and the port's link. */
 static void test_thread_carrier(void **state)
 {
@@ -506,7 +640,10 @@ int main(void)
 		cmocka_unit_test(test_vlan_out),
 		cmocka_unit_test(test_vlan_error),
 		cmocka_unit_test(test_from_host),
+		cmocka_unit_test(test_blanks_owed),
 		cmocka_unit_test(test_thread_arp),
+		cmocka_unit_test(test_thread_jumbo),
+		cmocka_unit_test(test_thread_oversized),
 		cmocka_unit_test(test_thread_carrier),
 		cmocka_unit_test(test_thread_nothing_taken),
 		cmocka_unit_test(test_close),

@@ -185,7 +185,8 @@ struct dwcp_stats_port {
 	u64 twin_received;		 /* frames that it sent */
 	char twin_name[16];		 /* the kernel's interface; written by: control thread */
 	struct dwcp_stats_xdp xdp;	 /* written by: control thread */
-	u8 pad2[128 - 24];
+	u64 twin_oversized; /* frames of the kernel that the port's MTU does not allow: not sent; written by: host thread */
+	u8 pad2[128 - 32];
 } dwcp_aligned(DWCP_SHARED_LINE);
 
 _Static_assert(sizeof(struct dwcp_stats_hdr) == 2 * DWCP_SHARED_LINE, "abi");
