@@ -100,9 +100,9 @@ static void unresolved_fill(struct burst *b, u32 i, struct dwcp_event *e)
 }
 
 /* Whoever lacks a neighbour is told of by destination, so that it can be asked for (missing.h). */
-static void unresolved_event(struct worker *w, u32 at)
+static void unresolved_event(struct worker *w, struct burst *b, u32 at)
 {
-	const struct pkt *p = burst_pkt(&w->burst, at);
+	const struct pkt *p = burst_pkt(b, at);
 	u64 now = rte_rdtsc();
 	struct dwcp_event e = {.type = DWCP_EVENT_UNRESOLVED, .worker = (u8)w->idx};
 
@@ -110,7 +110,7 @@ static void unresolved_event(struct worker *w, u32 at)
 	if (!e.n)
 		return;
 	e.time_ns = worker_clock_ns(w, now);
-	unresolved_fill(&w->burst, at, &e);
+	unresolved_fill(b, at, &e);
 	event_push(w, &e);
 }
 
@@ -137,20 +137,27 @@ static void drop_event(struct worker *w, enum drop_reason reason, const struct r
 	event_push(w, &e);
 }
 
-/* @at: place in the burst; BURST_MAX when the packet has left it. */
-static void drop_one(struct worker *w, struct rte_mbuf *m, enum drop_reason reason, u32 at)
+static void drop_one(struct worker *w, const struct rte_mbuf *m, enum drop_reason reason)
 {
 	dwcp_count(&w->stats->drop[reason], 1);
-	if (reason == DROP_UNRESOLVED && at < BURST_MAX)
-		unresolved_event(w, at);
-	else
-		drop_event(w, reason, m);
+	drop_event(w, reason, m);
+}
+
+/* Packet @at of a burst, ours or one of what we send ourselves. */
+static void drop_at(struct worker *w, struct burst *b, u32 at, enum drop_reason reason)
+{
+	if (reason != DROP_UNRESOLVED) {
+		drop_one(w, b->mbuf[at], reason);
+		return;
+	}
+	dwcp_count(&w->stats->drop[reason], 1);
+	unresolved_event(w, b, at);
 }
 
 void burst_drop_mbufs(struct worker *w, struct rte_mbuf **mbufs, u32 n, enum drop_reason reason)
 {
 	for (u32 i = 0; i < n; i++)
-		drop_one(w, mbufs[i], reason, BURST_MAX);
+		drop_one(w, mbufs[i], reason);
 	rte_pktmbuf_free_bulk(mbufs, n);
 }
 
@@ -230,14 +237,14 @@ dwcp_inline void burst_move(struct burst *b, u32 to, u32 from)
 static dwcp_noinline bool burst_mourn(struct worker *w, struct burst *b, u32 i,
 				      enum drop_reason reason)
 {
-	/* of what we have made ourselves nobody is told */
+	/* of what we have made ourselves no sender is told */
 	if (b != &w->burst) {
-		drop_one(w, b->mbuf[i], reason, BURST_MAX);
+		drop_at(w, b, i, reason);
 		return false;
 	}
 	if (reason == DROP_MTU_EXCEEDED && icmp_fragment(w, i))
 		return false;
-	drop_one(w, b->mbuf[i], reason, i);
+	drop_at(w, b, i, reason);
 	return icmp_answer(w, i, reason);
 }
 
@@ -254,7 +261,7 @@ static bool burst_bury(struct worker *w, struct burst *b, u32 i)
 	reason = verdict - VERDICT_DROP_BASE;
 	if (icmp_concerns(reason))
 		return burst_mourn(w, b, i, reason);
-	drop_one(w, b->mbuf[i], reason, i);
+	drop_at(w, b, i, reason);
 	return false;
 }
 

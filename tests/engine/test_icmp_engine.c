@@ -417,6 +417,38 @@ static void no_way_back(void **state)
 	engine_check_accounting(e);
 }
 
+/* Return: was somebody reported to lack a neighbour? */
+static bool missing_take(struct engine *e, struct dwcp_event *ret)
+{
+	while (dwcp_ring_pop(e->dp.worker[0]->ring, &e->dp.tails[1], ret))
+		if (ret->type == DWCP_EVENT_UNRESOLVED)
+			return true;
+	return false;
+}
+
+/* The sender is on link, and nobody has needed its neighbour before: it is asked for, as for any other packet. */
+static void sender_unresolved(void **state)
+{
+	static const u8 sender[4] = {192, 0, 4, 77};
+	struct engine *e = *state;
+	u64 unresolved = engine_drops(e, DROP_UNRESOLVED);
+	struct dwcp_event v;
+
+	while (missing_take(e, &v))
+		;
+	pause_long(e);
+	packet4(BUILD_DST4, 30, 1, false);
+	memcpy(b.bytes + b.l3 + 12, sender, 4);
+	build_fix_checksum(&b);
+	send_it(e, IN);
+	nothing_else(e);
+	assert_int_equal(engine_drops(e, DROP_UNRESOLVED), unresolved + 1);
+	assert_true(missing_take(e, &v));
+	assert_memory_equal(v.data, sender, 4);
+	assert_int_equal(v.port, IN);
+	engine_check_accounting(e);
+}
+
 static u32 flood(struct engine *e, u32 n, u32 n_sources)
 {
 	struct rte_mbuf *m;
@@ -643,6 +675,7 @@ int main(void)
 		cmocka_unit_test(source_address),
 		cmocka_unit_test(source_of_a_vlan),
 		cmocka_unit_test(no_way_back),
+		cmocka_unit_test(sender_unresolved),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(whole_bursts),
 		cmocka_unit_test(fragments),
