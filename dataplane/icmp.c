@@ -201,7 +201,7 @@ static bool error_send(struct worker *w, u32 i, const struct icmp_offender *o,
 	p = error_pkt(o, req, &f);
 	mbuf_cut(m, &f);
 	dwcp_count(&s->sent[o->family == FIB_IP6][req->error], 1);
-	originate_add(w, m, &p, true);
+	originate_error(w, m, &p);
 	return true;
 }
 
@@ -331,7 +331,7 @@ bool icmp_fragment(struct worker *w, u32 i)
 		p.l4_offset = (u16)(ETH_HDR_BYTES + (ip[0] & 15) * 4u);
 		p.ip_len = be16_load(ip + 2);
 		p.flags = PKT_IP4 | PKT_FRAGMENT | (k ? PKT_LATER_FRAGMENT : 0);
-		originate_add(w, piece[k], &p, k > 0);
+		originate_fragment(w, piece[k], &p, b->slot[i], k == 0);
 	}
 	dwcp_count(&w->stats->icmp.fragmented, 1);
 	dwcp_count(&w->stats->icmp.fragments, n);

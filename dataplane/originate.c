@@ -2,19 +2,26 @@
 /* originate.c - see originate.h. Thread: worker. */
 #include "originate.h"
 
-static void originate_run(struct worker *w, struct burst *b)
+static void burst_send(struct worker *w, struct burst *b)
 {
-	stage_route(w, b);
 	stage_rewrite(w, b);
 	stage_tx(w, b);
 	b->n = 0;
 	b->bytes = 0;
 }
 
-void originate_add(struct worker *w, struct rte_mbuf *m, const struct pkt *p, bool counted)
+static void errors_send(struct worker *w)
 {
-	struct burst *b = &w->originate->burst;
-	u32 i = b->n;
+	struct burst *b = &w->originate->errors;
+
+	stage_route(w, b);
+	burst_send(w, b);
+}
+
+/* Return: its place. */
+static u32 burst_put(struct worker *w, struct burst *b, struct rte_mbuf *m, const struct pkt *p)
+{
+	u32 i = b->n++;
 
 	b->gen = w->burst.gen;
 	b->rx_port_idx = w->burst.rx_port_idx;
@@ -32,17 +39,40 @@ void originate_add(struct worker *w, struct rte_mbuf *m, const struct pkt *p, bo
 	b->ip6 = (i ? b->ip6 : 0) | (u64) !(p->flags & PKT_IP4) << i;
 	b->bytes += m->pkt_len;
 	b->common = 0;
-	b->n++;
 	w->burst.originates = true;
-	if (counted)
-		dwcp_count(&w->stats->originated, 1);
+	return i;
+}
+
+void originate_error(struct worker *w, struct rte_mbuf *m, const struct pkt *p)
+{
+	struct burst *b = &w->originate->errors;
+
+	burst_put(w, b, m, p);
+	dwcp_count(&w->stats->originated, 1);
 	/* full: the rest of them goes later, and these a little early; stages of one burst use nothing of another's */
 	if (b->n == BURST_MAX)
-		originate_run(w, b);
+		errors_send(w);
+}
+
+void originate_fragment(struct worker *w, struct rte_mbuf *m, const struct pkt *p, u32 slot,
+			bool first)
+{
+	struct burst *b = &w->originate->fragments;
+
+	b->slot[burst_put(w, b, m, p)] = slot;
+	if (!first)
+		dwcp_count(&w->stats->originated, 1);
+	if (b->n == BURST_MAX)
+		burst_send(w, b);
 }
 
 void originate_flush(struct worker *w)
 {
+	struct originate *o = w->originate;
+
 	w->burst.originates = false;
-	originate_run(w, &w->originate->burst);
+	if (o->errors.n)
+		errors_send(w);
+	if (o->fragments.n)
+		burst_send(w, &o->fragments);
 }
