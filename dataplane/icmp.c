@@ -115,18 +115,27 @@ static const struct dwcp_nexthop *nexthop_back(const struct worker *w, const str
 	return route_resolve(g, slot, &p, w->hash_key);
 }
 
-/* The port that the packet came in by: what traceroute shows. Without an address there, the one that the error leaves by. */
+/*
+ * The port that the packet came in by: what traceroute shows. Without an address there, the one that the error leaves by.
+ * Links without addresses (or with link-local ones only) have neither: then any of the router's (RFC 4443 §2.2 d, RFC 1812
+ * §4.3.2.4), since a path MTU that nobody tells makes connections hang. Nothing for whom no way leads to.
+ */
 static bool source_choose(const struct worker *w, u32 rx_port_idx, const struct icmp_offender *o,
 			  u8 ret_src[16])
 {
-	const struct burst *b = &w->burst;
+	const struct generation *g = w->burst.gen;
 	const struct dwcp_nexthop *nh;
+	bool found;
 
-	if (source_of_port(b->gen, rx_port_idx, o->family, ret_src))
+	if (source_of_port(g, rx_port_idx, o->family, ret_src))
 		return true;
-	nh = nexthop_back(w, b->gen, o);
-	return nh->type == DWCP_NEXTHOP_FORWARD &&
-	       source_of_port(b->gen, nh->port, o->family, ret_src);
+	nh = nexthop_back(w, g, o);
+	if (nh->type != DWCP_NEXTHOP_FORWARD && nh->type != DWCP_NEXTHOP_UNRESOLVED)
+		return false;
+	found = source_of_port(g, nh->port, o->family, ret_src);
+	for (u32 i = 0; i < g->n_port_addr && !found; i++)
+		found = source_of_port(g, i, o->family, ret_src);
+	return found;
 }
 
 /* ---- the error ----------------------------------------------------------------------------------------------- */

@@ -37,8 +37,10 @@ static const char config[] =
 	"  { port = \"out\"; address = \"192.0.2.2\"; mac = \"02:00:00:00:02:02\"; },\n"
 	"  { port = \"out\"; address = \"2001:db8:f::2\"; mac = \"02:00:00:00:02:06\"; },\n"
 	"  { port = \"small\"; address = \"192.0.3.2\"; mac = \"02:00:00:00:03:02\"; },\n"
+	"  { port = \"bare\"; address = \"192.0.9.9\"; mac = \"02:00:00:00:09:09\"; },\n"
 	"  { port = \"small\"; address = \"2001:db8:10::2\"; mac = \"02:00:00:00:03:06\"; } );\n"
 	"routes: ( { prefix = \"198.51.100.0/24\"; gateway = \"192.0.4.2\"; },\n"
+	"  { prefix = \"198.18.0.0/24\"; gateway = \"192.0.9.9\"; port = \"bare\"; },\n"
 	"  { prefix = \"2001:db8:1::/48\"; gateway = \"2001:db8:e::2\"; },\n"
 	"  { prefix = \"203.0.113.0/24\"; gateway = \"192.0.2.2\"; },\n"
 	"  { prefix = \"2001:db8:2::/48\"; gateway = \"2001:db8:f::2\"; },\n"
@@ -349,7 +351,7 @@ static void odd_mbufs(void **state)
 	engine_check_accounting(e);
 }
 
-/* Without an address where it came in, the one where the error leaves; without a way back, nothing. */
+/* Without an address where it came in, the one where the error leaves, then any; without a way back, nothing. */
 static void source_address(void **state)
 {
 	static const u8 from[4] = {192, 0, 4, 1};
@@ -365,6 +367,17 @@ static void source_address(void **state)
 	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *) + 26, from, 4);
 	rte_pktmbuf_free(m);
 	assert_int_equal(e->dp.worker[0]->stats->originated, ours + 1);
+
+	pause_long(e);
+	packet4(0x64400401, 1300, 64, true);
+	be32_store(b.bytes + b.l3 + 12, 0xc6120005); /* came and is answered by a port without one */
+	build_fix_checksum(&b);
+	send_it(e, BARE);
+	m = engine_sent(e, BARE);
+	assert_non_null(m);
+	assert_memory_equal(rte_pktmbuf_mtod(m, u8 *) + 26, from, 4);
+	assert_int_equal(rte_pktmbuf_mtod(m, u8 *)[35], 4); /* fragmentation needed */
+	rte_pktmbuf_free(m);
 
 	pause_long(e);
 	packet4(BUILD_DST4, 30, 1, false);

@@ -115,7 +115,7 @@ struct dwcp_stats_icmp {
 	u64 sent[2][DWCP_STATS_ICMP_MAX];
 	u64 limited[2][DWCP_STATS_ICMP_MAX]; /* not sent, since there were too many */
 	u64 forbidden; /* not sent: a packet that nobody answers (group, error, later fragment, …) */
-	u64 no_source; /* not sent: neither port has an address of the family */
+	u64 no_source; /* not sent: no address of the family on any port, or no way back */
 	u64 no_room;   /* not sent: no room in the buffer for the headers */
 	/* IPv4 packets that were larger than the MTU and may be cut */
 	u64 fragmented, fragments, fragment_failed;
