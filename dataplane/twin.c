@@ -15,22 +15,46 @@
 #include "log.h"
 #include "twin.h"
 
-static int sysctl_write(const char *family, const char *ifname, const char *key, const char *value)
+static int sysctl_open(const char *family, const char *ifname, const char *key, int flags)
 {
 	char path[160];
-	int fd, err = 0;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, ifname, key);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int sysctl_write(const char *family, const char *ifname, const char *key, const char *value)
+{
+	int fd = sysctl_open(family, ifname, key, O_WRONLY), err = 0;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (write(fd, value, strlen(value)) < 0)
 		err = -errno;
 	close(fd);
 	return err;
 }
 
-/* The engine forwards and the kernel must not; packets for us may come in by any port (strong end systems are off). */
+/* Of a switch: its first character; 0 = it can't be read. */
+static char sysctl_read(const char *family, const char *ifname, const char *key)
+{
+	int fd = sysctl_open(family, ifname, key, O_RDONLY);
+	char value = 0;
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, &value, 1) != 1)
+		value = 0;
+	close(fd);
+	return value;
+}
+
+/*
+ * The engine forwards and the kernel must not (of IPv6: tap_attach()); packets for us may come in by any port (strong end
+ * systems are off).
+ */
 static void twin_sysctls(const char *ifname)
 {
 	static const struct {
@@ -42,7 +66,6 @@ static void twin_sysctls(const char *ifname)
 		{"ipv4", "accept_redirects", "0"},
 		{"ipv4", "arp_ignore", "1"},
 		{"ipv4", "arp_announce", "2"},
-		{"ipv6", "forwarding", "0"},
 		{"ipv6", "accept_ra", "0"},
 		{"ipv6", "accept_redirects", "0"},
 		/* nothing can be asked for by ND while an address is tentative: seconds without a neighbour */
@@ -110,6 +133,28 @@ fail:
 	return err;
 }
 
+/*
+ * Of IPv6, an interface's own `forwarding` says that it is a router's: its advertisements as a neighbour have the router
+ * flag, without which every host that has us from a router advertisement drops us (RFC 4861, 7.2.5), and solicitations to
+ * all routers are heard. It makes nothing be forwarded; that is `all.forwarding`. An interface has it from `default` when it
+ * is made: written later, the kernel drops all default routes that other interfaces have from router advertisements.
+ */
+static int tap_attach(int fd, struct ifreq *r)
+{
+	bool set = sysctl_read("ipv6", "default", "forwarding") == '0' &&
+		   sysctl_write("ipv6", "default", "forwarding", "1") == 0;
+	int err = ioctl(fd, TUNSETIFF, r) < 0 ? -errno : 0;
+
+	if (set)
+		sysctl_write("ipv6", "default", "forwarding", "0");
+	if (!err && sysctl_read("ipv6", r->ifr_name, "forwarding") == '0')
+		log_event("twin.sysctl twin=%s key=ipv6.forwarding value=1 error=not_permitted "
+			  "effect='hosts may drop us as their default router' hint='may this "
+			  "user write /proc/sys/net/ipv6/conf/default/forwarding?' next=continue",
+			  r->ifr_name);
+	return err;
+}
+
 int twin_open(struct port *port, const char **ret_hint)
 {
 	const char *ifname = config_twin_name(port->cfg);
@@ -125,18 +170,17 @@ int twin_open(struct port *port, const char **ret_hint)
 		return -errno;
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", ifname);
 	*ret_hint = "CAP_NET_ADMIN, or twin = \"off\"";
-	if (ioctl(fd, TUNSETIFF, &r) < 0) {
-		err = errno == EBUSY ? -EEXIST : -errno;
-		if (err == -EEXIST)
-			*ret_hint = "another interface has that name: set twin_name";
-		goto fail;
+	err = tap_attach(fd, &r);
+	if (err == -EBUSY) {
+		err = -EEXIST;
+		*ret_hint = "another interface has that name: set twin_name";
 	}
-	err = twin_carrier_set(fd, false);
+	if (!err)
+		err = twin_carrier_set(fd, false);
 	if (!err)
 		err = twin_up(port, ifname);
 	if (!err)
 		return fd;
-fail:
 	close(fd);
 	return err;
 }

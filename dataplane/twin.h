@@ -12,8 +12,9 @@ struct port;
 
 /**
  * twin_open() - make the interface, set it up, carrier down.
- * Offloads are off, so that frames are whole: with their checksums and no larger than the MTU. Forwarding is off on it,
- * router advertisements are not believed, reverse-path filtering is off: packets may come in by any port.
+ * Offloads are off, so that frames are whole: with their checksums and no larger than the MTU. The kernel forwards nothing
+ * by it (of IPv6 as long as net.ipv6.conf.all.forwarding is 0), but speaks as a router in neighbour discovery; router
+ * advertisements are not believed, reverse-path filtering is off: packets may come in by any port.
  * A port whose device has no MAC (ring, null) takes the one that the kernel has made up.
  * @ret_hint: what to do about an error, static.
  * Return: the descriptor, non-blocking; -EEXIST (a device of that name is there), -EPERM, -errno.

@@ -457,6 +457,108 @@ static void test_thread_arp(void **state)
 	balance();
 }
 
+static char sysctl6(const char *ifname, const char *key)
+{
+	char path[128], value = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", ifname, key);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fread(&value, 1, 1, f), 1);
+	fclose(f);
+	return value;
+}
+
+static void checksum6_set(struct packet_build *b)
+{
+	u32 len = b->len - b->l4, sum = len + 58;
+
+	for (u32 i = 8; i < 40; i += 2)
+		sum += be16_load(b->bytes + b->l3 + i);
+	be16_store(b->bytes + b->l4 + 2, 0);
+	for (u32 i = 0; i < len; i += 2)
+		sum += be16_load(b->bytes + b->l4 + i);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	be16_store(b->bytes + b->l4 + 2, (u16)~sum);
+}
+
+/* fe80::<EUI-64 of the MAC>, as the kernel makes it. */
+static void link_local_of(const u8 mac[6], u8 ret[16])
+{
+	memset(ret, 0, 16);
+	be16_store(ret, 0xfe80);
+	memcpy(ret + 8, mac, 3);
+	ret[8] ^= 2;
+	be16_store(ret + 11, 0xfffe);
+	memcpy(ret + 13, mac + 3, 3);
+}
+
+/* Who has p0's link-local address? */
+static void solicit(void)
+{
+	static const u8 option[8] = {1, 1, 2, 0, 0, 0, 0, 0x99};
+	static const u8 from[16] = {0xfe, 0x80, [15] = 0x99};
+	static struct packet_build b;
+	u8 target[16];
+
+	link_local_of(engine.dp.port[P0].mac, target);
+	memset(&b, 0, sizeof(b));
+	build_eth(&b);
+	build_ip6(&b);
+	b.bytes[b.l3 + 7] = 255;
+	memcpy(b.bytes + b.l3 + 8, from, 16);
+	memcpy(b.bytes + b.l3 + 24, "\xff\2\0\0\0\0\0\0\0\0\0\1\xff", 13);
+	memcpy(b.bytes + b.l3 + 37, target + 13, 3);
+	build_icmp6(&b, 135, 0, 0);
+	build_bytes(&b, target, 16);
+	build_bytes(&b, option, 8);
+	build_fix(&b);
+	checksum6_set(&b);
+	memcpy(b.bytes, "\x33\x33\xff", 3);
+	memcpy(b.bytes + 3, target + 13, 3);
+	one(P0, b.bytes, b.len);
+}
+
+static bool advertised(void)
+{
+	static u32 turn;
+	struct rte_mbuf *m;
+
+	if (turn++ % 200 == 0)
+		solicit();
+	while ((m = engine_sent(&engine, P0)) != NULL) {
+		const u8 *f = rte_pktmbuf_mtod(m, const u8 *);
+
+		if (f[12] == 0x86 && f[20] == 58 && f[54] == 136) {
+			answer = m;
+			return true;
+		}
+		rte_pktmbuf_free(m);
+	}
+	return false;
+}
+
+/*
+ * Neighbours are told that we are a router, or those that have us from router advertisements drop us; the kernel forwards
+ * nothing all the same. And what other interfaces are made like is as it was.
+ */
+static void test_thread_router_flag(void **state)
+{
+	if (access("/proc/sys/net/ipv6", F_OK) < 0)
+		skip(); /* a kernel without IPv6 */
+	assert_int_equal(sysctl6("p0", "forwarding"), '1');
+	assert_int_equal(sysctl6("v7", "forwarding"), '1');
+	assert_int_equal(sysctl6("p0", "accept_ra"), '0');
+	assert_int_equal(sysctl6("default", "forwarding"), '0');
+	assert_int_equal(sysctl6("all", "forwarding"), '0');
+	assert_true(loop_until(advertised, 3000, true));
+	assert_int_equal(rte_pktmbuf_mtod(answer, u8 *)[58] & 0x80, 0x80);
+	rte_pktmbuf_free(answer);
+	balance();
+}
+
 static void neighbour_add(const char *name, u32 addr)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
@@ -642,6 +744,7 @@ int main(void)
 		cmocka_unit_test(test_from_host),
 		cmocka_unit_test(test_blanks_owed),
 		cmocka_unit_test(test_thread_arp),
+		cmocka_unit_test(test_thread_router_flag),
 		cmocka_unit_test(test_thread_jumbo),
 		cmocka_unit_test(test_thread_oversized),
 		cmocka_unit_test(test_thread_carrier),
