@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
@@ -58,6 +59,7 @@ struct host {
 	struct host_twin twin[PORT_MAX];
 	struct host_lent lent[WORKER_MAX];
 	struct host_watch watch[WORKER_MAX];
+	struct peers peers;
 	u32 n_twins;
 	int epoll_fd;
 	pthread_t thread;
@@ -160,6 +162,16 @@ static void frame_tag(struct rte_mbuf *m, const struct port *port)
 	m->pkt_len += tags;
 }
 
+/* What the kernel sends says whom it has sessions with (util/peers.h). */
+static void peer_note(struct host *h, const struct worker *w, const struct rte_mbuf *m)
+{
+	u64 peer;
+	enum host_class c = host_session_of(rte_pktmbuf_mtod(m, const u8 *), m->data_len, &peer);
+
+	if (c != HOST_CLASS_N)
+		peers_note(&h->peers, c, peer, (u32)(rte_rdtsc() / w->tsc_hz));
+}
+
 /* Return: 1, 0 when there is none, -1 when there is no mbuf for it: it stays in the kernel's queue. */
 static int frame_read(struct host *h, struct host_twin *t)
 {
@@ -185,6 +197,7 @@ static int frame_read(struct host *h, struct host_twin *t)
 	if (t->port->tags_bytes)
 		frame_tag(m, t->port);
 	m->port = t->port->idx;
+	peer_note(h, t->worker, m);
 	dwcp_count(&t->stats->twin_received, 1);
 	rte_ring_sp_enqueue(t->worker->host.back, m); /* has room for all blanks */
 	return 1;
@@ -333,19 +346,27 @@ static int blanks_first(struct dataplane *dp, struct host_end *e)
 	return 0;
 }
 
-static void policers_set(const struct dataplane *dp, struct worker *w)
+static void rate_set(const struct worker *w, u64 pps, struct host_rates *r)
+{
+	u64 burst = DWCP_MAX(pps / 20, (u64)16); /* 50 ms */
+	u64 share_pps = pps ? DWCP_MAX(pps / HOST_SHARE_PART, (u64)1) : 0;
+
+	r->cfg = policer_cfg_of(pps, burst, w->tsc_hz);
+	r->share_cfg = policer_cfg_of(share_pps, DWCP_MAX(burst / HOST_SHARE_PART, (u64)8),
+				      w->tsc_hz);
+}
+
+/* A peer's packets all come by one worker, so that what is for peers isn't divided; there are few, and they are known. */
+static void rates_set(const struct dataplane *dp, struct worker *w)
 {
 	for (u32 c = 0; c < HOST_CLASS_N; c++) {
-		u64 pps = dp->cfg->dataplane.host.pps[c];
-		u64 mine = pps / dp->n_workers, burst = DWCP_MAX(mine / 20, (u64)16); /* 50 ms */
+		u64 pps = dp->cfg->dataplane.host.pps[c], mine = pps / dp->n_workers;
 
 		if (pps && !mine)
 			mine = 1;
 		w->stats->host[c].limit_pps = mine;
-		w->host.cfg[c] = policer_cfg_of(mine, burst, w->tsc_hz);
-		w->host.share_cfg[c] =
-			policer_cfg_of(mine ? DWCP_MAX(mine / HOST_SHARE_PART, (u64)1) : 0,
-				       DWCP_MAX(burst / HOST_SHARE_PART, (u64)8), w->tsc_hz);
+		rate_set(w, mine, &w->host.rates[c][HOST_LANE_OTHERS]);
+		rate_set(w, pps, &w->host.rates[c][HOST_LANE_PEERS]);
 	}
 }
 
@@ -354,7 +375,8 @@ static int end_open(struct dataplane *dp, struct worker *w)
 	u32 queue = dp->cfg->dataplane.host.queue;
 	struct host_end *e = &w->host;
 
-	policers_set(dp, w);
+	e->peers = &dp->host->peers;
+	rates_set(dp, w);
 	e->to[HOST_QUEUE_CONTROL] = ring_create("control", w->idx, queue);
 	e->to[HOST_QUEUE_REST] = ring_create("rest", w->idx, queue);
 	e->blank = ring_create("blank", w->idx, HOST_BLANKS);
@@ -429,6 +451,7 @@ int host_open(struct dataplane *dp)
 		return -ENOMEM;
 	dp->host = h;
 	h->dp = dp;
+	peers_init(&h->peers, dp->worker[0]->hash_key);
 	h->stall_ns = (u64)dp->cfg->dataplane.host.stall_ms * 1000000u;
 	for (u32 i = 0; i < PORT_MAX; i++)
 		h->twin[i].fd = -1;

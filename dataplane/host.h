@@ -20,6 +20,7 @@
 
 #include <dwcp/abi/stats.h>
 #include <dwcp/util/host_class.h>
+#include <dwcp/util/peers.h>
 #include <dwcp/util/policer.h>
 
 struct dataplane;
@@ -32,12 +33,23 @@ struct rte_mbuf;
 #define HOST_SHARES	64     /* a class's sources share it in so many parts… */
 #define HOST_SHARE_PART 4      /* …each of which may have a quarter of it */
 
+/*
+ * Two rates a class, so that whoever fills the one leaves the other alone: of packets from peers that the router has sessions
+ * with, from neighbours that answer us, and of hellos, which can only come from the link; and of all others.
+ */
+enum host_lane { HOST_LANE_PEERS, HOST_LANE_OTHERS, HOST_LANE_N };
+
+struct host_rates {
+	struct policer_cfg cfg, share_cfg;
+	struct policer all;
+	struct policer share[HOST_SHARES];
+};
+
 /* A worker's end. Written by: this worker, but for the rings, whose other end is the host thread's. */
 struct host_end {
 	struct rte_ring *to[HOST_QUEUE_N], *blank, *back;
-	struct policer_cfg cfg[HOST_CLASS_N], share_cfg[HOST_CLASS_N];
-	struct policer by_class[HOST_CLASS_N];
-	struct policer share[HOST_CLASS_N][HOST_SHARES];
+	const struct peers *peers; /* written by: host thread */
+	struct host_rates rates[HOST_CLASS_N][HOST_LANE_N];
 	u32 blanks_owed; /* used, and not lent again: the pool was empty */
 };
 

@@ -53,42 +53,87 @@ static u32 share_of(const struct worker *w, u64 source)
 	return (u32)((h * 0xd6e8feb86659fd93ull) >> 58);
 }
 
-/* The source's share first: what it has too much must not be taken from the class. */
-static bool host_police(struct worker *w, enum host_class c, u64 source)
+static bool is_peer(const struct worker *w, enum host_class c, u64 source, u64 now)
 {
-	struct host_end *h = &w->host;
-	u64 now = rte_rdtsc();
+	return peers_has(w->host.peers, c, source, (u32)(now / w->tsc_hz));
+}
 
-	return policer_take(&h->share[c][share_of(w, source)], &h->share_cfg[c], now) &&
-	       policer_take(&h->by_class[c], &h->cfg[c], now);
+static enum host_lane lane_of(const struct worker *w, enum host_class c, u64 source, bool group,
+			      u64 now)
+{
+	bool peer;
+
+	switch (c) {
+	case HOST_CLASS_NEIGHBOUR: /* answers, not questions to everybody */
+		peer = !group;
+		break;
+	case HOST_CLASS_IGP: /* hellos are from the link */
+		peer = group || is_peer(w, c, source, now);
+		break;
+	case HOST_CLASS_BGP_OPEN:
+		peer = is_peer(w, HOST_CLASS_BGP, source, now);
+		break;
+	case HOST_CLASS_BGP:
+	case HOST_CLASS_BFD:
+		peer = is_peer(w, c, source, now);
+		break;
+	default:
+		peer = false;
+	}
+	return peer ? HOST_LANE_PEERS : HOST_LANE_OTHERS;
+}
+
+/* The source's share first: what it has too much must not be taken from the class. */
+static bool rates_take(const struct worker *w, struct host_rates *r, u64 source, u64 now)
+{
+	return policer_take(&r->share[share_of(w, source)], &r->share_cfg, now) &&
+	       policer_take(&r->all, &r->cfg, now);
+}
+
+/* Half of the control queue is kept for peers: others may fill theirs while the host thread is away. */
+static bool queue_put(struct worker *w, enum host_queue q, enum host_lane lane, struct rte_mbuf *m)
+{
+	struct rte_ring *r = w->host.to[q];
+
+	if (q == HOST_QUEUE_CONTROL && lane == HOST_LANE_OTHERS &&
+	    rte_ring_count(r) >= rte_ring_get_capacity(r) / 2)
+		return false;
+	return rte_ring_sp_enqueue(r, m) == 0;
+}
+
+/* A frame that the kernel wants to see. @port: whose twin it goes to. */
+static u32 host_offer(struct worker *w, struct rte_mbuf *m, const struct port *port)
+{
+	const u8 *frame = rte_pktmbuf_mtod(m, const u8 *);
+	u64 now = rte_rdtsc(), source;
+	enum host_class c = host_class_of(frame, m->data_len, &source);
+	enum host_lane lane = lane_of(w, c, source, frame[0] & 1, now);
+	struct dwcp_stats_host *s = &w->stats->host[c];
+
+	dwcp_count(&s->punted, 1);
+	if (!rates_take(w, &w->host.rates[c][lane], source, now)) {
+		dwcp_count(&s->policed, 1);
+		return VERDICT_DROP(DROP_HOST_POLICED);
+	}
+	m->port = port->idx;
+	if (!queue_put(w, host_class_queue[c], lane, m)) {
+		dwcp_count(&s->full, 1);
+		return VERDICT_DROP(DROP_HOST_FULL);
+	}
+	dwcp_count(&w->stats->to_host, 1);
+	return VERDICT_TO_HOST;
 }
 
 u32 host_punt(struct worker *w, struct rte_mbuf *m, u32 port_idx, u32 reason)
 {
-	struct dwcp_stats_host *s;
-	enum host_class c;
 	const struct port *port = &w->dp->port[port_idx];
-	u64 source;
 
 	if (!w->host.back || !host_wants(m, reason))
 		return VERDICT_DROP(reason);
 	port = port_of_frame(w->dp, port, rte_pktmbuf_mtod(m, const u8 *), m->data_len);
 	if (!port || !port->twin)
 		return VERDICT_DROP(port ? reason : DROP_L2_VLAN);
-	c = host_class_of(rte_pktmbuf_mtod(m, const u8 *), m->data_len, &source);
-	s = &w->stats->host[c];
-	dwcp_count(&s->punted, 1);
-	if (!host_police(w, c, source)) {
-		dwcp_count(&s->policed, 1);
-		return VERDICT_DROP(DROP_HOST_POLICED);
-	}
-	m->port = port->idx;
-	if (rte_ring_sp_enqueue(w->host.to[host_class_queue[c]], m)) {
-		dwcp_count(&s->full, 1);
-		return VERDICT_DROP(DROP_HOST_FULL);
-	}
-	dwcp_count(&w->stats->to_host, 1);
-	return VERDICT_TO_HOST;
+	return host_offer(w, m, port);
 }
 
 /* Lend as many as were used, as far as the pool has them; the rest when it has more (worker.c). */

@@ -441,7 +441,9 @@ static const struct schema_row root_rows[] = {
 	{.path = "dataplane.host",
 	 .kind = SCHEMA_GROUP,
 	 .help = "Packets for the router itself, on their way to the kernel. Of each kind the "
-		 "rate of all workers together; a single sender has at most a quarter of it."},
+		 "rate of all workers together; a single sender has at most a quarter of it. Peers "
+		 "that the router has BGP, BFD or OSPF sessions with, hellos, and answers of "
+		 "neighbours have as much again, whatever the others send."},
 	{.path = "dataplane.host.queue",
 	 .kind = SCHEMA_INT,
 	 CFG(dataplane.host.queue),

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <rte_ring.h>
+#include <rte_cycles.h>
 
 #include "engine.h"
 #include "packet_build.h"
@@ -26,7 +26,7 @@ static const char config[] =
 	"node: { name = \"t\"; state_dir = \"/tmp\"; run_dir = \"/tmp\"; };\n"
 	"dataplane: { workers = [0]; memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 4096; "
 	"};\n"
-	"  host: { queue = 64; stall_ms = 50; icmp_pps = 400; bgp_pps = 1000000; igp_pps = "
+	"  host: { queue = 64; stall_ms = 50; icmp_pps = 400; bfd_pps = 200; bgp_pps = 1000000; igp_pps = "
 	"1000000; "
 	"}; };\n"
 	"ports: ( { name = \"p0\"; device = \"ring\"; mtu = 9000; twin = \"on\"; addresses = [ "
@@ -199,12 +199,79 @@ static void test_policed(void **state)
 	/* a single sender: a quarter of 400 a second, and eight at once */
 	assert_in_range(engine_drops(&engine, DROP_HOST_POLICED) - policed, 150, 192);
 	assert_int_equal(stats()->host[HOST_CLASS_ICMP].policed,
-			 engine_drops(&engine, DROP_HOST_POLICED));
+			 engine_drops(&engine, DROP_HOST_POLICED) - policed);
 	/* the others have their own */
 	arp(&b);
 	one(P0, b.bytes, b.len);
 	assert_int_equal(rte_ring_count(end()->to[HOST_QUEUE_CONTROL]), 1);
 	handed_free_all();
+	balance();
+}
+
+static void bfd_from(struct packet_build *b, u32 src)
+{
+	memset(b, 0, sizeof(*b));
+	build_eth(b);
+	build_ip4(b);
+	build_udp(b);
+	build_payload(b, 24);
+	be32_store(b->bytes + b->l3 + 12, src);
+	be32_store(b->bytes + b->l3 + 16, 0xc0000401);
+	b->bytes[b->l3 + 8] = 255;
+	be16_store(b->bytes + b->l4 + 2, 3784);
+	build_fix(b);
+	memcpy(b->bytes, engine.dp.port[P0].mac, 6);
+}
+
+/* How many of @n packets are handed over. */
+static u32 bfd_handed(u32 src, u32 n, u32 n_sources)
+{
+	static struct packet_build b;
+	u64 before = stats()->to_host;
+
+	for (u32 i = 0; i < n; i++) {
+		bfd_from(&b, src + i % n_sources);
+		one(P0, b.bytes, b.len);
+		handed_free_all();
+	}
+	return (u32)(stats()->to_host - before);
+}
+
+/* A flood that looks like a session, from everywhere, uses up its class; whom the router talks to has rates of its own. */
+static void test_peer(void **state)
+{
+	static const u32 peer = 0xc0000402;
+	struct peers *known = (struct peers *)end()->peers;
+
+	assert_in_range(bfd_handed(0x0a000000, 2000, 2000), 16, 400);
+	assert_in_range(bfd_handed(peer, 8, 1), 0, 2);
+	peers_note(known, HOST_CLASS_BFD, peer, (u32)(rte_rdtsc() / engine.dp.worker[0]->tsc_hz));
+	assert_int_equal(bfd_handed(peer, 8, 1), 8);
+	/* one of them alone doesn't get all of it */
+	assert_in_range(bfd_handed(peer, 200, 1), 0, 60);
+	assert_true(engine_drops(&engine, DROP_HOST_POLICED) > 1000);
+	balance();
+}
+
+/* Questions to everybody in a storm leave the answers alone. */
+static void test_arp_storm(void **state)
+{
+	static struct packet_build b;
+	u64 before;
+
+	for (u32 i = 0; i < 20000; i++) {
+		arp(&b);
+		be32_store(b.bytes + 8, i * 2654435761u);
+		one(P0, b.bytes, b.len);
+		handed_free_all();
+	}
+	assert_true(stats()->host[HOST_CLASS_NEIGHBOUR].policed > 10000);
+	before = stats()->to_host;
+	arp(&b);
+	memcpy(b.bytes, engine.dp.port[P0].mac, 6);
+	one(P0, b.bytes, b.len);
+	handed_free_all();
+	assert_int_equal(stats()->to_host, before + 1);
 	balance();
 }
 
@@ -226,7 +293,12 @@ static void test_full(void **state)
 		build_fix(&b);
 		one(P0, b.bytes, b.len);
 	}
-	assert_int_equal(engine_drops(&engine, DROP_HOST_FULL), full + 80 - 64);
+	/* half of it is for peers */
+	assert_int_equal(engine_drops(&engine, DROP_HOST_FULL), full + 80 - 32);
+	memcpy(b.bytes, "\x01\x00\x5e\x00\x00\x05", 6);
+	for (u32 i = 0; i < 40; i++)
+		one(P0, b.bytes, b.len);
+	assert_int_equal(engine_drops(&engine, DROP_HOST_FULL), full + 80 - 32 + 40 - 32);
 	udp_to(&b, 0xc0000401, 0);
 	one(P0, b.bytes, b.len);
 	assert_int_equal(rte_ring_count(end()->to[HOST_QUEUE_REST]), 1);
@@ -644,6 +716,27 @@ static bool oversized(void)
 	return dwcp_stats_port_at(engine.dp.stats_page, P0)->twin_oversized != 0;
 }
 
+static bool bfd_is_known(void)
+{
+	/* what the kernel sends is sent on, and looked at on the way */
+	struct rte_mbuf *m = engine_sent(&engine, P0);
+
+	rte_pktmbuf_free(m);
+	return peers_has(end()->peers, HOST_CLASS_BFD, 0xc000044d,
+			 (u32)(rte_rdtsc() / engine.dp.worker[0]->tsc_hz));
+}
+
+/* A daemon sends BFD to 192.0.4.77: it is a peer from then on. */
+static void test_thread_peer(void **state)
+{
+	assert_false(bfd_is_known());
+	datagram_send(3784, 24);
+	assert_true(loop_until(bfd_is_known, 2000, true));
+	frame_want = 0;
+	assert_false(loop_until(frame_sent, 20, true));
+	balance();
+}
+
 /* Somebody gives the twin a larger MTU than the port has: what doesn't fit the port isn't sent, cut even less. */
 static void test_thread_oversized(void **state)
 {
@@ -737,6 +830,8 @@ int main(void)
 		cmocka_unit_test(test_local_to_host),
 		cmocka_unit_test(test_link_local_to_host),
 		cmocka_unit_test(test_policed),
+		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_arp_storm),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_vlan_out),
@@ -747,6 +842,7 @@ int main(void)
 		cmocka_unit_test(test_thread_router_flag),
 		cmocka_unit_test(test_thread_jumbo),
 		cmocka_unit_test(test_thread_oversized),
+		cmocka_unit_test(test_thread_peer),
 		cmocka_unit_test(test_thread_carrier),
 		cmocka_unit_test(test_thread_nothing_taken),
 		cmocka_unit_test(test_close),

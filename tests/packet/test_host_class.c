@@ -17,12 +17,15 @@
 #define OURS	   2, 0, 0, 0, 1, 1, 2, 0, 0, 0, 1, 2
 #define GROUP4	   1, 0, 0x5e, 0, 0, 5, 2, 0, 0, 0, 1, 2
 #define GROUP6	   0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 1, 2
-#define IP4(proto) 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
+#define IP4_HOPS(proto, hops)                                                                     \
+	8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, hops, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
+#define IP4(proto) IP4_HOPS(proto, 64)
 #define IP4_OPT(proto)                                                                             \
 	8, 0, 0x46, 0, 0, 44, 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1, 0x94, 4, 0, 0
 #define IP4_LATER(proto) 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 9, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
 #define ADDR6		 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
-#define IP6(next)	 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, next, 64, ADDR6, ADDR6
+#define IP6_HOPS(next, hops) 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, next, hops, ADDR6, ADDR6
+#define IP6(next)	 IP6_HOPS(next, 64)
 #define TCP(s, d, flags)                                                                           \
 	(s) >> 8, (s)&255, (d) >> 8, (d)&255, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0
 #define UDP(s, d) (s) >> 8, (s)&255, (d) >> 8, (d)&255, 0, 8, 0, 0
@@ -38,8 +41,12 @@ static const struct class_row {
 	{"two tags", BYTES(OURS, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, IP4(89)), HOST_CLASS_IGP},
 	{"three tags", BYTES(OURS, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 0x81, 0, 0, 9, IP4(89)),
 	 HOST_CLASS_OTHER},
-	{"neighbour solicitation", BYTES(GROUP6, IP6(58), 135, 0, 0, 0), HOST_CLASS_NEIGHBOUR},
-	{"router advertisement", BYTES(GROUP6, IP6(58), 134, 0, 0, 0), HOST_CLASS_NEIGHBOUR},
+	{"neighbour solicitation", BYTES(GROUP6, IP6_HOPS(58, 255), 135, 0, 0, 0),
+	 HOST_CLASS_NEIGHBOUR},
+	{"router advertisement", BYTES(GROUP6, IP6_HOPS(58, 255), 134, 0, 0, 0),
+	 HOST_CLASS_NEIGHBOUR},
+	{"neighbour advertisement from afar", BYTES(OURS, IP6_HOPS(58, 254), 136, 0, 0, 0),
+	 HOST_CLASS_OTHER},
 	{"MLDv2 report", BYTES(GROUP6, IP6(0), 58, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0),
 	 HOST_CLASS_MULTICAST},
 	{"echo request 6", BYTES(OURS, IP6(58), 128, 0, 0, 0), HOST_CLASS_ICMP},
@@ -54,15 +61,26 @@ static const struct class_row {
 	{"BGP over 6", BYTES(OURS, IP6(6), TCP(40000, 179, 0x10)), HOST_CLASS_BGP},
 	{"SSH", BYTES(OURS, IP4(6), TCP(40000, 22, 0x02)), HOST_CLASS_MANAGEMENT},
 	{"LDP session", BYTES(OURS, IP4(6), TCP(646, 40000, 0x10)), HOST_CLASS_IGP},
-	{"BFD", BYTES(OURS, IP4(17), UDP(49152, 3784)), HOST_CLASS_BFD},
-	{"BFD echo", BYTES(OURS, IP4(17), UDP(49152, 3785)), HOST_CLASS_BFD},
+	{"BFD", BYTES(OURS, IP4_HOPS(17, 255), UDP(49152, 3784)), HOST_CLASS_BFD},
+	{"BFD from afar", BYTES(OURS, IP4_HOPS(17, 254), UDP(49152, 3784)),
+	 HOST_CLASS_MANAGEMENT},
+	{"BFD over 6", BYTES(OURS, IP6_HOPS(17, 255), UDP(49152, 3784)), HOST_CLASS_BFD},
+	{"BFD over 6 from afar", BYTES(OURS, IP6_HOPS(17, 200), UDP(49152, 3784)),
+	 HOST_CLASS_MANAGEMENT},
+	{"BFD of a link of a bundle", BYTES(OURS, IP4_HOPS(17, 255), UDP(49152, 6784)),
+	 HOST_CLASS_BFD},
+	{"BFD echo", BYTES(OURS, IP4_HOPS(17, 255), UDP(49152, 3785)), HOST_CLASS_BFD},
+	{"BFD echo, back", BYTES(OURS, IP4_HOPS(17, 254), UDP(3785, 3785)), HOST_CLASS_BFD},
+	{"BFD echo from afar", BYTES(OURS, IP4_HOPS(17, 253), UDP(3785, 22)),
+	 HOST_CLASS_MANAGEMENT},
 	{"BFD multihop over 6", BYTES(OURS, IP6(17), UDP(49152, 4784)), HOST_CLASS_BFD},
 	{"RIP", BYTES(GROUP4, IP4(17), UDP(520, 520)), HOST_CLASS_IGP},
 	{"DNS", BYTES(OURS, IP4(17), UDP(53, 53)), HOST_CLASS_MANAGEMENT},
 	{"mDNS", BYTES(GROUP4, IP4(17), UDP(5353, 5353)), HOST_CLASS_MULTICAST},
 	{"OSPF", BYTES(GROUP4, IP4(89), 2, 1), HOST_CLASS_IGP},
 	{"OSPF over 6", BYTES(GROUP6, IP6(89), 3, 1), HOST_CLASS_IGP},
-	{"VRRP", BYTES(GROUP4, IP4(112), 0x21), HOST_CLASS_IGP},
+	{"VRRP", BYTES(GROUP4, IP4_HOPS(112, 255), 0x21), HOST_CLASS_IGP},
+	{"VRRP from afar", BYTES(OURS, IP4_HOPS(112, 9), 0x21), HOST_CLASS_OTHER},
 	{"PIM", BYTES(GROUP4, IP4(103), 0x20), HOST_CLASS_IGP},
 	{"IGMP", BYTES(GROUP4, IP4(2), 0x16), HOST_CLASS_MULTICAST},
 	{"IS-IS", BYTES(1, 0x80, 0xc2, 0, 0, 0x14, 2, 0, 0, 0, 1, 2, 0, 30, 0xfe, 0xfe, 3),
@@ -151,6 +169,82 @@ static void test_source(void **state)
 	assert_int_not_equal(first, second);
 }
 
+/* ---- whom the router has sessions with --------------------------------------------------------------------------- */
+
+static const struct class_row sessions[] = {
+	{"BGP, data", BYTES(OURS, IP4(6), TCP(179, 40000, 0x18), 0xff), HOST_CLASS_BGP},
+	{"BGP, data, by the one who opened", BYTES(OURS, IP4(6), TCP(40000, 179, 0x10), 0xff),
+	 HOST_CLASS_BGP},
+	{"BGP over 6, data", BYTES(OURS, IP6(6), TCP(179, 40000, 0x18), 0xff), HOST_CLASS_BGP},
+	{"BGP, tagged", BYTES(OURS, 0x81, 0, 0, 7, IP4(6), TCP(179, 40000, 0x18), 0xff),
+	 HOST_CLASS_BGP},
+	{"BGP, opened by us", BYTES(OURS, IP4(6), TCP(40000, 179, 0x02)), HOST_CLASS_BGP},
+	{"BGP, a stranger's handshake answered", BYTES(OURS, IP4(6), TCP(179, 40000, 0x12)),
+	 HOST_CLASS_N},
+	{"BGP, acknowledged", BYTES(OURS, IP4(6), TCP(179, 40000, 0x10)), HOST_CLASS_N},
+	{"BGP, reset", BYTES(OURS, IP4(6), TCP(179, 40000, 0x14), 0), HOST_CLASS_N},
+	{"BGP, a stranger sent away", BYTES(OURS, IP4(6), TCP(179, 40000, 0x11)), HOST_CLASS_N},
+	{"a connection from port 179", BYTES(OURS, IP4(6), TCP(179, 80, 0x02)), HOST_CLASS_N},
+	{"LDP, data", BYTES(OURS, IP4(6), TCP(646, 40000, 0x18), 0xff), HOST_CLASS_IGP},
+	{"SSH, data", BYTES(OURS, IP4(6), TCP(22, 40000, 0x18), 0xff), HOST_CLASS_N},
+	{"BFD", BYTES(OURS, IP4_HOPS(17, 255), UDP(49152, 3784)), HOST_CLASS_BFD},
+	{"BFD over hops, 6", BYTES(OURS, IP6(17), UDP(49152, 4784)), HOST_CLASS_BFD},
+	{"RIP, an answer", BYTES(OURS, IP4(17), UDP(520, 520)), HOST_CLASS_N},
+	{"OSPF to one", BYTES(OURS, IP4(89), 2, 2), HOST_CLASS_IGP},
+	{"OSPF to all", BYTES(GROUP4, IP4(89), 2, 1), HOST_CLASS_N},
+	{"ping", BYTES(OURS, IP4(1), 0, 0, 0, 0), HOST_CLASS_N},
+	{"unreachable, about BFD", BYTES(OURS, IP4(1), 3, 3, 0, 0, IP4(17), UDP(49152, 3784)),
+	 HOST_CLASS_N},
+	{"ARP", BYTES(OURS, 8, 6, 0, 1), HOST_CLASS_N},
+};
+
+static enum host_class session_exact(const u8 *bytes, size_t len, u64 *ret_peer)
+{
+	u8 *heap = malloc(len ? len : 1);
+	enum host_class c;
+
+	assert_non_null(heap);
+	if (len)
+		memcpy(heap, bytes, len);
+	c = host_session_of(heap, (u32)len, ret_peer);
+	free(heap);
+	return c;
+}
+
+static void test_sessions(void **state)
+{
+	u64 peer;
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(sessions); i++) {
+		const struct class_row *r = &sessions[i];
+		enum host_class c = session_exact(r->bytes, r->len, &peer);
+
+		if (c != r->want)
+			fail_msg("%s: class %d, wanted %d", r->name, c, r->want);
+		for (size_t len = 0; len < r->len; len++)
+			assert_true(session_exact(r->bytes, len, &peer) <= HOST_CLASS_N);
+	}
+}
+
+/* What we send to somebody and what comes from there have one name. */
+static void test_peer_is_source(void **state)
+{
+	u8 sent[] = {OURS, IP4(89), 2, 2}, came[] = {OURS, IP4(89), 2, 2};
+	u8 sent6[] = {OURS, IP6(89), 3, 2}, came6[] = {OURS, IP6(89), 3, 2};
+	u64 peer, source;
+
+	memcpy(sent + 30, "\xc0\0\2\x4d", 4);
+	memcpy(came + 26, "\xc0\0\2\x4d", 4);
+	assert_int_equal(session_exact(sent, sizeof(sent), &peer), HOST_CLASS_IGP);
+	class_exact(came, sizeof(came), &source);
+	assert_int_equal(peer, source);
+	sent6[14 + 39] = 0x4d;
+	came6[14 + 23] = 0x4d;
+	assert_int_equal(session_exact(sent6, sizeof(sent6), &peer), HOST_CLASS_IGP);
+	class_exact(came6, sizeof(came6), &source);
+	assert_int_equal(peer, source);
+}
+
 static u32 taken(struct policer *p, const struct policer_cfg *cfg, u64 from, u64 to, u64 step)
 {
 	u32 n = 0;
@@ -196,7 +290,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	      cmocka_unit_test(test_random),
-		cmocka_unit_test(test_source),	      cmocka_unit_test(test_policer),
+		cmocka_unit_test(test_source),	      cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_peer_is_source), cmocka_unit_test(test_policer),
 		cmocka_unit_test(test_policer_edges),
 	};
 

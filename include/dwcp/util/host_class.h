@@ -37,4 +37,12 @@ enum host_queue { HOST_QUEUE_CONTROL, HOST_QUEUE_REST, HOST_QUEUE_N };
  */
 enum host_class host_class_of(const u8 *frame, u32 len, u64 *ret_source);
 
+/**
+ * host_session_of() - of a frame that the router sends: is it part of a session with a peer that somebody has configured, or
+ * that answers on the link? BGP and LDP once they carry data or are opened by us, BFD, OSPF to one neighbour.
+ * @ret_peer: the peer's address as @ret_source of host_class_of() has it; written only when there is a session.
+ * Return: the class of what the peer sends; HOST_CLASS_N = none.
+ */
+enum host_class host_session_of(const u8 *frame, u32 len, u64 *ret_peer);
+
 extern const enum host_queue host_class_queue[HOST_CLASS_N];
