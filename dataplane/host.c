@@ -41,6 +41,7 @@ struct host_twin {
 	u32 frame_max;	       /* bytes of a frame that the port's MTU allows */
 	u32 n_segs;	       /* mbufs that hold one, and a byte more */
 	bool carrier, readable;
+	int carrier_err; /* why it could not be set; told once */
 };
 
 /* Blanks of a worker that a read has not filled yet: for whichever of its twins has something next. */
@@ -120,6 +121,20 @@ static u32 queue_to_kernel(struct host *h, struct worker *w, enum host_queue q, 
 	return n;
 }
 
+/* Somebody has deleted the interface: there is none until we are started again. */
+static void twin_lost(struct host_twin *t)
+{
+	close(t->fd);
+	t->fd = -1;
+	t->readable = t->carrier = false;
+	dwcp_store_relaxed(&t->stats->twin_errno, EIDRM);
+	dwcp_store_relaxed(&t->stats->twin, DWCP_TWIN_NONE);
+	dwcp_count(&t->stats->twin_changes, 1);
+	log_event("twin.lost port=%s twin=%s reason=deleted effect='what is for the router itself "
+		  "is dropped there' hint='restart dwcp-dataplane'",
+		  t->port->cfg->name, config_twin_name(t->port->cfg));
+}
+
 /* ---- from the kernel ----------------------------------------------------------------------------------------- */
 
 /* Return: does the thread have @n of this worker's blanks? */
@@ -187,6 +202,8 @@ static int frame_read(struct host *h, struct host_twin *t)
 		iov[i] = (struct iovec){rte_pktmbuf_mtod(m, void *), rte_pktmbuf_tailroom(m)};
 	}
 	n = readv(t->fd, iov, (int)t->n_segs);
+	if (n < 0 && errno == EBADFD)
+		twin_lost(t);
 	if (n < RTE_ETHER_HDR_LEN)
 		return 0;
 	if (n > t->frame_max) { /* somebody has given the twin an MTU that the port has not */
@@ -237,11 +254,16 @@ static void carrier_follow(struct host_twin *t, bool up, const char *reason)
 	if (t->fd < 0 || t->carrier == up)
 		return;
 	err = twin_carrier_set(t->fd, up);
-	if (err) {
-		log_event("twin.carrier twin=%s error='%s'", config_twin_name(t->port->cfg),
-			  strerror(-err));
+	if (err == -EBADFD) {
+		twin_lost(t);
 		return;
 	}
+	if (err && err != t->carrier_err)
+		log_event("twin.carrier twin=%s error='%s' next=again",
+			  config_twin_name(t->port->cfg), strerror(-err));
+	t->carrier_err = err;
+	if (err)
+		return;
 	t->carrier = up;
 	dwcp_store_relaxed(&t->stats->twin, up ? DWCP_TWIN_UP : DWCP_TWIN_DOWN);
 	dwcp_count(&t->stats->twin_changes, 1);

@@ -68,6 +68,8 @@ static const char *twin_reason(u32 error)
 	case ENODEV:
 	case ENXIO:
 		return "no_tun_driver";
+	case EIDRM:
+		return "deleted";
 	default:
 		return strerrordesc_np((int)error) ? strerrordesc_np((int)error) : "unknown_error";
 	}

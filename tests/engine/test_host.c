@@ -4,8 +4,10 @@
  * are ports, carriers; with real TAP interfaces in a network namespace of the test's own. Most of it steps the worker by
  * hand with no host thread running, so that rings can be looked into; the last tests run the thread.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <setjmp.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -806,6 +808,34 @@ static void test_thread_nothing_taken(void **state)
 	balance();
 }
 
+static bool v89_is_gone(void)
+{
+	return dwcp_stats_port_at(engine.dp.stats_page, V89)->twin == DWCP_TWIN_NONE;
+}
+
+/* `ip link del` by somebody: it is said, and the others go on. */
+static void test_thread_deleted(void **state)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg link;
+	} q = {{sizeof(q), RTM_DELLINK, NLM_F_REQUEST, 1, 0}, {.ifi_family = AF_UNSPEC}};
+	int sock = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	q.link.ifi_index = (int)if_nametoindex("v89");
+	assert_true(q.link.ifi_index > 0);
+	assert_int_equal(send(sock, &q, sizeof(q), 0), sizeof(q));
+	close(sock);
+	assert_true(loop_until(v89_is_gone, 2000, true));
+	assert_int_equal(dwcp_stats_port_at(engine.dp.stats_page, V89)->twin_errno, EIDRM);
+	assert_true(loop_until(both_up, 2000, true));
+	frame_want = 1042;
+	datagram_send(9, 1000);
+	assert_true(loop_until(frame_sent, 2000, true));
+	rte_pktmbuf_free(answer);
+	balance();
+}
+
 /* What was lent, and what the thread had, is in the pool again; the interfaces are gone. */
 static void test_close(void **state)
 {
@@ -845,6 +875,7 @@ int main(void)
 		cmocka_unit_test(test_thread_peer),
 		cmocka_unit_test(test_thread_carrier),
 		cmocka_unit_test(test_thread_nothing_taken),
+		cmocka_unit_test(test_thread_deleted),
 		cmocka_unit_test(test_close),
 	};
 	int failed;
