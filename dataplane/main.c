@@ -290,7 +290,7 @@ static void dataplane_report(const struct dataplane *dp)
 {
 	u64 rx = 0, tx = 0, drops = 0, from_host = 0, to_host = 0, originated = 0;
 
-	for (u32 i = 0; i < dp->n_workers; i++) {
+	for (u32 i = 0; i < dp->n_workers && dp->worker[i]; i++) {
 		const struct dwcp_stats_worker *s = dp->worker[i]->stats;
 
 		from_host += s->from_host;

@@ -67,9 +67,19 @@ static u32 mbufs_wanted(const struct dwcp_config *cfg)
 	return cfg->dataplane.memory.mbufs ? cfg->dataplane.memory.mbufs : ports_need_mbufs(cfg);
 }
 
-static u32 memory_mb_needed(const struct dwcp_config *cfg)
+/* Of small pages an object takes a whole one or several, unless two fit into one: they don't cross pages. */
+static u64 mbuf_memory_bytes(const struct dwcp_config *cfg, bool huge)
 {
-	u64 bytes = (u64)mbufs_wanted(cfg) * (ports_need_mbuf_bytes(cfg) + MBUF_OVERHEAD);
+	u64 object = ports_need_mbuf_bytes(cfg) + MBUF_OVERHEAD, page = (u64)sysconf(_SC_PAGESIZE);
+
+	if (huge)
+		return object;
+	return object > page / 2 ? DWCP_ALIGN_UP(object, page) : page / (page / object);
+}
+
+static u32 memory_mb_needed(const struct dwcp_config *cfg, bool huge)
+{
+	u64 bytes = (u64)mbufs_wanted(cfg) * mbuf_memory_bytes(cfg, huge);
 	u32 mb = (u32)(bytes * 9 / 8 >> 20) + MEMORY_BASE_MB + cfg->dataplane.n_workers;
 
 	return DWCP_MAX(mb, cfg->dataplane.memory.size_mb);
@@ -160,12 +170,13 @@ int memory_init(struct dataplane *dp, const char *program)
 {
 	const struct dwcp_config *cfg = dp->cfg;
 	static struct eal_args a; /* for ever: EAL keeps pointers into it */
-	u32 mb = memory_mb_needed(cfg);
 	int ret = memory_check_cpus(cfg);
+	u32 mb;
 
 	if (ret)
 		return ret;
-	dp->huge = memory_use_huge(dp, mb);
+	dp->huge = memory_use_huge(dp, memory_mb_needed(cfg, true));
+	mb = memory_mb_needed(cfg, dp->huge);
 	eal_add(&a, "%s", program);
 	eal_add_lcores(&a, cfg);
 	eal_add_devices(&a, cfg);

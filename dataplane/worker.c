@@ -193,41 +193,58 @@ static int flow_key_load(const struct dataplane *dp, u64 ret_key[2])
 	return 0;
 }
 
+static struct worker *worker_create(struct dataplane *dp, u32 i, u32 lcore, const u64 key[2])
+{
+	struct worker *w = rte_zmalloc("worker", sizeof(*w), DWCP_SHARED_LINE);
+
+	if (!w)
+		return NULL;
+	w->dp = dp;
+	w->idx = i;
+	w->lcore = lcore;
+	w->stats = dwcp_stats_worker_at(dp->stats_page, i);
+	w->stats->cpu = dp->cfg->dataplane.workers[i];
+	w->stats->lcore = lcore;
+	w->ring = &dp->rings->ring[1 + i];
+	w->ring_tail = &dp->tails[1 + i];
+	memcpy(w->hash_key, key, sizeof(w->hash_key));
+	w->tsc_hz = rte_get_tsc_hz();
+	w->epoch_tsc = rte_rdtsc();
+	w->epoch_ns = clock_ns();
+	missing_init(&w->missing, key, w->tsc_hz, w->epoch_tsc);
+	w->gap_threshold_tsc = GAP_THRESHOLD_NS * (w->tsc_hz / 1000000) / 1000;
+	w->sample_mask = (1u << dp->cfg->dataplane.sample_shift) - 1;
+	if (icmp_open(w) == 0)
+		return w;
+	rte_free(w);
+	return NULL;
+}
+
+static int workers_no_memory(void)
+{
+	log_event("worker.create error=no_memory hint='raise dataplane.memory.size_mb'");
+	return -ENOMEM;
+}
+
 int workers_create(struct dataplane *dp)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(dp->n_workers);
 	u64 key[2];
 	u32 lcore, i = 0;
 
-	if (flow_key_load(dp, key))
+	if (flow_key_load(dp, key)) {
+		log_event("worker.create error=no_random_key hint='getrandom() failed'");
 		return -EIO;
+	}
 	dp->qsbr = rte_zmalloc("qsbr", size, DWCP_SHARED_LINE);
 	if (!dp->qsbr || rte_rcu_qsbr_init(dp->qsbr, dp->n_workers))
-		return -ENOMEM;
+		return workers_no_memory();
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
-		struct worker *w = rte_zmalloc("worker", sizeof(*w), DWCP_SHARED_LINE);
-
-		if (!w)
-			return -ENOMEM;
-		w->dp = dp;
-		w->idx = i;
-		w->lcore = lcore;
-		w->stats = dwcp_stats_worker_at(dp->stats_page, i);
-		w->stats->cpu = dp->cfg->dataplane.workers[i];
-		w->stats->lcore = lcore;
-		w->ring = &dp->rings->ring[1 + i];
-		w->ring_tail = &dp->tails[1 + i];
-		memcpy(w->hash_key, key, sizeof(key));
-		w->tsc_hz = rte_get_tsc_hz();
-		w->epoch_tsc = rte_rdtsc();
-		w->epoch_ns = clock_ns();
-		missing_init(&w->missing, key, w->tsc_hz, w->epoch_tsc);
-		w->gap_threshold_tsc = GAP_THRESHOLD_NS * (w->tsc_hz / 1000000) / 1000;
-		w->sample_mask = (1u << dp->cfg->dataplane.sample_shift) - 1;
-		if (icmp_open(w))
-			return -ENOMEM;
-		dp->worker[i++] = w;
+		dp->worker[i] = worker_create(dp, i, lcore, key);
+		if (!dp->worker[i])
+			return workers_no_memory();
+		i++;
 	}
 	if (worker_assign_queues(dp))
 		return -EINVAL;
@@ -254,7 +271,7 @@ void workers_stop(struct dataplane *dp)
 	u64 end = clock_ns() + STOP_MAX_NS;
 
 	dwcp_store_release(&dp->stop, 1);
-	for (u32 i = 0; i < dp->n_workers; i++) {
+	for (u32 i = 0; i < dp->n_workers && dp->worker[i]; i++) {
 		while (rte_eal_get_lcore_state(dp->worker[i]->lcore) == RUNNING && clock_ns() < end)
 			rte_delay_us_sleep(500);
 		if (rte_eal_get_lcore_state(dp->worker[i]->lcore) != RUNNING)

@@ -131,6 +131,15 @@ static void test_no_huge_pages(void **state)
 	expect_refusal(&lab.dataplane, "memory.init", "nr_hugepages");
 }
 
+/* Of small pages a buffer takes a whole one: memory is reckoned so. */
+static void test_many_small_pages(void **state)
+{
+	config_write("", WORKER "memory: { huge_pages = \"off\"; mbufs = 60000; };", NULLPORT);
+	start();
+	expect_ready();
+	stop();
+}
+
 static void test_run_dir(void **state)
 {
 	const char *argv[] = {program("dwcp-dataplane"),
@@ -311,6 +320,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_queues, teardown),
 		cmocka_unit_test_teardown(test_worker_cpu, teardown),
 		cmocka_unit_test_teardown(test_no_huge_pages, teardown),
+		cmocka_unit_test_teardown(test_many_small_pages, teardown),
 		cmocka_unit_test_teardown(test_run_dir, teardown),
 		cmocka_unit_test_teardown(test_two_instances, teardown),
 		cmocka_unit_test_teardown(test_busy_socket, teardown),
