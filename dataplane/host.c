@@ -72,10 +72,9 @@ struct host {
 /* ---- to the kernel ------------------------------------------------------------------------------------------- */
 
 /* The frame without its tags when the twin is a VLAN's: the kernel knows that one as a link of its own. */
-static int frame_iov(const struct host_twin *t, const struct rte_mbuf *m, struct iovec *iov)
+static int frame_iov(const struct rte_mbuf *m, u32 skip, struct iovec *iov)
 {
 	u8 *f = rte_pktmbuf_mtod(m, u8 *);
-	u32 skip = t->port->tags_bytes;
 	int n = 0;
 
 	if (skip) {
@@ -92,10 +91,12 @@ static int frame_iov(const struct host_twin *t, const struct rte_mbuf *m, struct
 static void frame_write(struct host *h, struct rte_mbuf *m)
 {
 	struct host_twin *t = &h->twin[m->port];
+	u32 skip = t->port->tags_bytes ? vlan_tags_bytes(rte_pktmbuf_mtod(m, u8 *), m->data_len)
+				       : 0;
 	struct iovec iov[MAX_SEGS + 1];
-	int n = frame_iov(t, m, iov);
+	int n = frame_iov(m, skip, iov);
 
-	if (t->fd >= 0 && writev(t->fd, iov, n) == (ssize_t)m->pkt_len - t->port->tags_bytes)
+	if (t->fd >= 0 && writev(t->fd, iov, n) == (ssize_t)m->pkt_len - skip)
 		dwcp_count(&t->stats->twin_delivered, 1);
 	else
 		dwcp_count(&t->stats->twin_failed, 1); /* down, or its queue is full */

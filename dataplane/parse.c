@@ -106,8 +106,9 @@ static dwcp_noinline void parse_others(struct worker *w, const struct port *port
 		b->verdict[i] = parse_packet_inline(&cfg[checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD],
 						    b->frame[i], b->seg_len[i], b->frame_len[i],
 						    &b->pkt[i]);
-		if (dwcp_unlikely(vlans && b->verdict[i] == VERDICT_PASS && b->pkt[i].n_tags))
-			b->verdict[i] = vlan_rx(w, port, &b->pkt[i], b->frame_len[i]);
+		if (dwcp_unlikely(vlans && b->pkt[i].n_tags))
+			b->verdict[i] = vlan_rx(w, port, &b->pkt[i], b->frame_len[i],
+						b->verdict[i]);
 		if (b->verdict[i] != VERDICT_PASS)
 			dead++;
 		else

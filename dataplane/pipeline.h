@@ -90,8 +90,14 @@ dwcp_inline bool burst_all_common(const struct burst *b)
 
 /* ---- vlan.c --------------------------------------------------------------------------------------------------- */
 
-/** vlan_rx() - a tagged packet that came in by @port: its VLAN counts it. Return: VERDICT_PASS, DROP_L2_VLAN. */
-u32 vlan_rx(struct worker *w, const struct port *port, const struct pkt *p, u32 frame_len);
+/**
+ * vlan_rx() - a tagged packet that came in by @port: its VLAN counts it, whatever becomes of it.
+ * @verdict: of parse. Return: the same, but DROP_L2_VLAN for one that passed and is in nobody's VLAN.
+ */
+u32 vlan_rx(struct worker *w, const struct port *port, const struct pkt *p, u32 frame_len,
+	    u32 verdict);
+/** vlan_tags_bytes() - of the (at most two) tags that a frame begins with. Thread: any. */
+u32 vlan_tags_bytes(const u8 *frame, u32 len);
 /** vlan_restore() - put the tags back that the driver has taken out of the frames. */
 void vlan_restore(struct burst *b);
 

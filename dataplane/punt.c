@@ -17,11 +17,8 @@
 static bool dst_is_link_local6(const struct rte_mbuf *m)
 {
 	const u8 *f = rte_pktmbuf_mtod(m, const u8 *);
-	u32 at = 12;
+	u32 at = 12 + vlan_tags_bytes(f, m->data_len);
 
-	while (m->data_len >= at + 6 &&
-	       (be16_load(f + at) == 0x8100 || be16_load(f + at) == 0x88a8))
-		at += VLAN_TAG_BYTES;
 	return m->data_len >= at + 2 + IP6_HDR_BYTES && be16_load(f + at) == 0x86dd &&
 	       be16_load(f + at + 2 + 24) >> 6 == 0xfe80 >> 6;
 }

@@ -9,6 +9,7 @@
 #define ETHERTYPE_IP6	0x86dd
 #define ETHERTYPE_VLAN	0x8100
 #define ETHERTYPE_SVLAN 0x88a8
+#define ETHERTYPE_QINQ	0x9100 /* before 802.1ad, still sent */
 #define LLC_MAX		1500 /* IEEE 802.3: a length and no type */
 #define LLC_OSI		0xfe /* ISO 10589: DSAP and SSAP of IS-IS */
 #define MAX_TAGS	2
@@ -102,6 +103,11 @@ static void read_ip6(const u8 *ip, u32 len, struct inner *in)
 	in->l4_len = len - at;
 }
 
+static bool is_tag(u16 type)
+{
+	return type == ETHERTYPE_VLAN || type == ETHERTYPE_SVLAN || type == ETHERTYPE_QINQ;
+}
+
 /* Return: false when not even an EtherType is to be read. */
 static bool inner_read(const u8 *frame, u32 len, struct inner *in)
 {
@@ -112,8 +118,7 @@ static bool inner_read(const u8 *frame, u32 len, struct inner *in)
 		return false;
 	in->src = be64_load(frame + 6) >> 16;
 	in->type = be16_load(frame + at);
-	for (u32 i = 0;
-	     i < MAX_TAGS && (in->type == ETHERTYPE_VLAN || in->type == ETHERTYPE_SVLAN); i++) {
+	for (u32 i = 0; i < MAX_TAGS && is_tag(in->type); i++) {
 		at += VLAN_TAG_BYTES;
 		if (len < at + 2)
 			return false;

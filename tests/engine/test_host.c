@@ -343,6 +343,51 @@ static void test_vlan(void **state)
 	balance();
 }
 
+/* Host path and forwarding take a frame's tags for the same, whatever they are. */
+static void test_vlan_odd_tags(void **state)
+{
+	static const struct {
+		u16 outer_type, outer, inner; /* 0: one tag */
+		int port;		      /* -1: nobody's */
+	} rows[] = {
+		{0x8100, 7, 0, V7},  {0x9100, 7, 0, V7},      {0x88a8, 8, 9, V89},
+		{0x9100, 8, 9, V89}, {0x8100, 0xe000, 7, V7}, {0x8100, 7, 0xe000, -1},
+		{0x8100, 6, 0, -1},  {0x88a8, 9, 8, -1},      {0x9100, 0xe000, 0, P0},
+	};
+	static struct packet_build b;
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(rows); i++) {
+		u64 vlan = engine_drops(&engine, DROP_L2_VLAN);
+		struct dwcp_stats_io before = {0};
+		struct rte_mbuf *m;
+
+		if (rows[i].port >= 0)
+			before = stats()->port[rows[i].port];
+		memset(&b, 0, sizeof(b));
+		build_eth(&b);
+		build_tag(&b, rows[i].outer_type, rows[i].outer);
+		if (rows[i].inner)
+			build_tag(&b, 0x8100, rows[i].inner);
+		build_ethertype(&b, 0x0806);
+		build_payload(&b, 28);
+		memset(b.bytes, 0xff, 6);
+		one(P0, b.bytes, b.len);
+		m = handed(HOST_QUEUE_CONTROL);
+		if (rows[i].port < 0) {
+			assert_null(m);
+			assert_int_equal(engine_drops(&engine, DROP_L2_VLAN), vlan + 1);
+			continue;
+		}
+		if (!m || m->port != rows[i].port)
+			fail_msg("row %u: port %d", i, m ? m->port : -1);
+		rte_pktmbuf_free(m);
+		/* ARP is the VLAN's to count, too */
+		assert_int_equal(stats()->port[rows[i].port].rx_packets, before.rx_packets + 1);
+		assert_int_equal(stats()->port[rows[i].port].rx_bytes, before.rx_bytes + b.len);
+	}
+	balance();
+}
+
 static void test_vlan_out(void **state)
 {
 	static struct packet_build b;
@@ -864,6 +909,7 @@ int main(void)
 		cmocka_unit_test(test_arp_storm),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_vlan_odd_tags),
 		cmocka_unit_test(test_vlan_out),
 		cmocka_unit_test(test_vlan_error),
 		cmocka_unit_test(test_from_host),

@@ -38,6 +38,7 @@ static const struct class_row {
 } rows[] = {
 	{"ARP", BYTES(OURS, 8, 6, 0, 1), HOST_CLASS_NEIGHBOUR},
 	{"ARP to all, tagged", BYTES(GROUP4, 0x81, 0, 0, 7, 8, 6, 0, 1), HOST_CLASS_NEIGHBOUR},
+	{"ARP, tagged as of old", BYTES(GROUP4, 0x91, 0, 0, 7, 8, 6, 0, 1), HOST_CLASS_NEIGHBOUR},
 	{"two tags", BYTES(OURS, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, IP4(89)), HOST_CLASS_IGP},
 	{"three tags", BYTES(OURS, 0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 0x81, 0, 0, 9, IP4(89)),
 	 HOST_CLASS_OTHER},
