@@ -31,7 +31,9 @@ static bool host_wants(const struct rte_mbuf *m, u32 reason)
 	case DROP_L2_MULTICAST:
 	case DROP_TO_HOST:
 		return true;
+	case DROP_NO_TABLE:
 	case DROP_NO_ROUTE:
+	case DROP_UNRESOLVED: /* the answer of a gateway that the default route waits for */
 	case DROP_IP6_DESTINATION:
 	case DROP_IP6_SOURCE:
 	case DROP_UNREACHABLE:

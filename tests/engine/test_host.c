@@ -43,7 +43,8 @@ static const char config[] =
 	");\n"
 	"neighbours: ( { port = \"p1\"; address = \"192.0.2.2\"; mac = \"02:00:00:00:02:02\"; },\n"
 	"  { port = \"v7\"; address = \"192.0.7.2\"; mac = \"02:00:00:00:07:02\"; } );\n"
-	"routes: ( { prefix = \"0.0.0.0/0\"; gateway = \"192.0.2.2\"; } );\n";
+	"routes: ( { prefix = \"0.0.0.0/0\"; gateway = \"192.0.2.2\"; },\n"
+	"  { prefix = \"::/0\"; gateway = \"2001:db8:4::99\"; } );\n";
 
 enum { P0, P1, V7, V89 };
 
@@ -163,9 +164,13 @@ static void test_local_to_host(void **state)
 	balance();
 }
 
-/* No route leads to a link-local address; with a default route it would die as not forwardable. */
+/*
+ * No route leads to a link-local address; with a default route it would die as not forwardable, and with one whose gateway
+ * is not resolved as unresolved: for ever, when it is the gateway's own answer.
+ */
 static void test_link_local_to_host(void **state)
 {
+	u64 unresolved = engine_drops(&engine, DROP_UNRESOLVED);
 	static struct packet_build b;
 	struct rte_mbuf *m;
 
@@ -180,6 +185,10 @@ static void test_link_local_to_host(void **state)
 	m = handed(HOST_QUEUE_REST);
 	assert_non_null(m);
 	rte_pktmbuf_free(m);
+	memcpy(b.bytes + b.l3 + 24, "\x20\x01\xd\xb8\0\x7f", 6);
+	one(P0, b.bytes, b.len);
+	assert_null(handed(HOST_QUEUE_REST));
+	assert_int_equal(engine_drops(&engine, DROP_UNRESOLVED), unresolved + 1);
 	balance();
 }
 
