@@ -35,7 +35,8 @@ static const u8 error_of[DROP_N_REASONS] = {
 	[DROP_TINY_FRAGMENT] = 1 + ICMP_ERROR_PARAMETER,
 };
 
-_Static_assert(ICMP_N_ERRORS <= DWCP_STATS_ICMP_MAX, "stats ABI");
+_Static_assert(ICMP_N_ERRORS <= DWCP_STATS_ICMP_MAX && ICMP_N_RULES - 1 <= DWCP_STATS_ICMP_RULES,
+	       "stats ABI");
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
 
@@ -244,11 +245,14 @@ bool icmp_answer(struct worker *w, u32 i, enum drop_reason reason)
 	struct dwcp_stats_icmp *s = &w->stats->icmp;
 	struct icmp_request req = {.error = error_of[reason] - 1u};
 	struct icmp_offender o;
+	enum icmp_rule rule;
 
 	if (!error_of[reason] || !w->icmp || !b->gen)
 		return false;
-	if (icmp_offender_read(b->frame[i], b->seg_len[i], b->frame_len[i], &o) != ICMP_RULE_NONE) {
+	rule = icmp_offender_read(b->frame[i], b->seg_len[i], b->frame_len[i], &o);
+	if (rule != ICMP_RULE_NONE) {
 		dwcp_count(&s->forbidden, 1);
+		dwcp_count(&s->forbidden_by[rule - 1], 1);
 		return false;
 	}
 	if (!request_fill(w, i, reason, &o, &req))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <unistd.h>
 
+#include <dwcp/abi/stats.h>
+
 #include "../io/clock.h"
 #include "api.h"
 
@@ -8,15 +10,19 @@
 
 static json_t *dataplane_json(const struct agent *a)
 {
+	const struct dwcp_stats_hdr *page;
 	char hex[17];
 
 	if (!a->connected)
 		return json_pack("{s:b}", "connected", 0);
+	page = link_pages(a->link)->stats;
 	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)a->hello.incarnation);
-	return json_pack("{s:b, s:I, s:s, s:I, s:I, s:b}", "connected", 1, "pid",
+	return json_pack("{s:b, s:I, s:s, s:I, s:I, s:b, s:{s:I, s:I}}", "connected", 1, "pid",
 			 (json_int_t)a->hello.pid, "incarnation", hex, "workers",
 			 (json_int_t)a->hello.n_workers, "ports", (json_int_t)a->hello.n_ports,
-			 "same_config", a->hello.config_hash == a->current->cfg->hash);
+			 "same_config", a->hello.config_hash == a->current->cfg->hash, "stats",
+			 "version", (json_int_t)page->version, "known",
+			 (json_int_t)DWCP_STATS_VERSION);
 }
 
 static json_t *refusal_json(const struct agent *a)

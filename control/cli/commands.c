@@ -126,8 +126,9 @@ const struct cli_command cli_commands[] = {
 	{"drops", NULL, "", 0, 0, options_drops, true, "dropped packets by reason", NULL, drops_run},
 	{"exceptions", NULL, "", 0, 0, options_watch, true, "packets for the router itself: what comes, at what rate, what was policed",
 	 "By class, each with a rate of its own (dataplane.host of the configuration), so that a flood of one leaves the "
-	 "others alone; and the twins, the ports' interfaces in the kernel, which they go to. Rates are measured over a "
-	 "quarter of a second, or between two rounds.", exceptions_run},
+	 "others alone; the twins, the ports' interfaces in the kernel, which they go to; and the ICMP errors of the router, "
+	 "sent, over the limit (dataplane.icmp), or not sent and why. Rates are measured over a quarter of a second, or "
+	 "between two rounds.", exceptions_run},
 	{"config", "check", "[FILE]", 0, 1, NULL, false, "check a configuration and its route files, offline",
 	 "Without FILE: the one given by --config, else /etc/dwcp/dwcp.conf.", config_check_run},
 	{"config", "show", "[FILE]", 0, 1, options_show, false, "the configuration in use, or FILE's", NULL,

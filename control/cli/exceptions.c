@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * exceptions.c - `exceptions`: what is for the router itself, by class: at what rate it comes, what the policers and
- * full queues took of it; and the twins that it goes to. Rates over a quarter of a second, or between two rounds.
+ * full queues took of it; the twins that it goes to; and the ICMP errors that the router sends, or does not and why. Rates
+ * over a quarter of a second, or between two rounds.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,18 @@ static const struct render_column columns_twins[] = {
 	{.key = "oversized", .header = "TOO LARGE", .kind = RENDER_COUNT, .optional = true},
 	{.key = "changes", .header = "CHANGES", .kind = RENDER_COUNT, .rank = 1},
 	{.key = "twin.reason", .header = "WHY NONE", .optional = true},
+};
+
+static void family_put(const json_t *row, FILE *out)
+{
+	fprintf(out, "IPv%lld", (long long)render_integer(row, "family", 0));
+}
+
+static const struct render_column columns_icmp[] = {
+	{.key = "error", .header = "ICMP ERROR", .min_width = 17},
+	{.header = "FAMILY", .format = family_put},
+	{.key = "sent", .header = "SENT", .kind = RENDER_COUNT},
+	{.key = "limited", .header = "OVER LIMIT", .kind = RENDER_COUNT},
 };
 
 struct exceptions {
@@ -73,6 +86,81 @@ static void rates_add(json_t *rows, const json_t *before, u64 ns)
 	}
 }
 
+/* Errors that there were; of seven kinds in two families most never are. */
+static json_t *icmp_rows(const json_t *icmp)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(icmp, "errors"), i, row)
+		if (render_integer(row, "sent", 0) || render_integer(row, "limited", 0))
+			json_array_append(rows, row);
+	return rows;
+}
+
+/* "link_group 12, icmp 3" */
+static const char *reasons_text(const json_t *by, char *buf, size_t size)
+{
+	char count[FORMAT_MAX];
+	const char *name;
+	json_t *value;
+	size_t at = 0;
+
+	buf[0] = 0;
+	json_object_foreach ((json_t *)by, name, value) {
+		if (json_integer_value(value) <= 0 || at >= size)
+			continue;
+		at += (size_t)snprintf(buf + at, size - at, "%s%s %s", at ? ", " : "", name,
+				       format_count(json_integer_value(value), count,
+						    sizeof(count)));
+	}
+	return buf;
+}
+
+static void icmp_facts_print(const struct cli *cli, const json_t *icmp)
+{
+	s64 forbidden = render_integer(icmp, "unsent.forbidden", 0);
+	s64 no_source = render_integer(icmp, "unsent.no_source", 0);
+	s64 no_room = render_integer(icmp, "unsent.no_room", 0);
+	s64 cut = render_integer(icmp, "fragmentation.packets", 0);
+	s64 uncut = render_integer(icmp, "fragmentation.failed", 0);
+	char a[FORMAT_MAX], b[FORMAT_MAX], c[FORMAT_MAX], reasons[256];
+
+	if (forbidden)
+		render_fact(cli, "no answer", STYLE_NONE, "to %s packets that get none: %s",
+			    format_count(forbidden, a, sizeof(a)),
+			    reasons_text(render_member(icmp, "unsent.forbidden_by"), reasons,
+					 sizeof(reasons)));
+	if (no_source || no_room)
+		render_fact(cli, "not sent", STYLE_WARN,
+			    "%s without an address to come from or a way back, %s without room",
+			    format_count(no_source, a, sizeof(a)),
+			    format_count(no_room, b, sizeof(b)));
+	if (cut || uncut)
+		render_fact(cli, "fragments", STYLE_NONE,
+			    "%s packets were cut into %s, %s could not be",
+			    format_count(cut, a, sizeof(a)),
+			    format_count(render_integer(icmp, "fragmentation.fragments", 0), b,
+					 sizeof(b)),
+			    format_count(uncut, c, sizeof(c)));
+}
+
+static int icmp_print(const struct cli *cli, const json_t *icmp)
+{
+	json_t *rows;
+	int rc;
+
+	if (!json_is_object(icmp))
+		return CLI_OK; /* an older dataplane */
+	rows = icmp_rows(icmp);
+	putchar('\n');
+	rc = render_table(cli, columns_icmp, DWCP_ARRAY_LEN(columns_icmp), rows,
+			  "no ICMP errors sent");
+	json_decref(rows);
+	icmp_facts_print(cli, icmp);
+	return rc;
+}
+
 static int exceptions_print(const struct cli *cli, const struct watch *w, const json_t *doc)
 {
 	int rc;
@@ -86,7 +174,7 @@ static int exceptions_print(const struct cli *cli, const struct watch *w, const 
 	if (rc == CLI_OK)
 		rc = render_table(cli, columns_twins, DWCP_ARRAY_LEN(columns_twins),
 				  json_object_get(doc, "twins"), "no ports");
-	return rc;
+	return rc == CLI_OK ? icmp_print(cli, json_object_get(doc, "icmp")) : rc;
 }
 
 /* The first answer is only what the rates are measured against. */

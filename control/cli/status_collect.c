@@ -362,6 +362,7 @@ static void programs_judge(struct status *s)
 static void agent_judge(struct status *s)
 {
 	const json_t *restart = render_member(s->agent, "needs_restart");
+	s64 stats = render_integer(s->agent, "dataplane.stats.version", 0);
 	s64 n_rejected = render_integer(s->agent, "routes.rejected", 0) +
 			 render_integer(s->agent, "routes.api_unusable", 0);
 	char text[FORMAT_MAX];
@@ -376,6 +377,9 @@ static void agent_judge(struct status *s)
 	if (json_is_false(render_member(s->agent, "dataplane.same_config")))
 		problem_add(s, "the dataplane was started with another configuration than the "
 			       "agent's");
+	if (stats && stats < render_integer(s->agent, "dataplane.stats.known", 0))
+		problem_add(s, "the dataplane is older than the agent: what it does not count yet "
+			       "shows as 0 or not at all, until it is restarted");
 	json_array_foreach ((json_t *)restart, i, section)
 		problem_add(s, "a restart is needed for the change of %s",
 			    json_string_value(section) ? json_string_value(section) : "?");

@@ -54,10 +54,10 @@ const char *stats_page_check(const void *page, size_t bytes)
 		return "stats_page_short";
 	if (h->magic != DWCP_STATS_MAGIC)
 		return "stats_page_magic";
-	if (h->version != DWCP_STATS_VERSION)
+	if (h->version == 0)
 		return "stats_page_version";
-	if (h->header_bytes < sizeof(*h) || h->worker_bytes < sizeof(struct dwcp_stats_worker) ||
-	    h->port_bytes < sizeof(struct dwcp_stats_port))
+	if (h->header_bytes < sizeof(*h) || h->worker_bytes < DWCP_STATS_WORKER_BYTES_MIN ||
+	    h->port_bytes < DWCP_STATS_PORT_BYTES_MIN)
 		return "stats_page_stride";
 	if ((h->header_bytes | h->worker_bytes | h->port_bytes) % sizeof(u64) != 0)
 		return "stats_page_stride";
@@ -145,12 +145,17 @@ static void xdp_put(json_t *o, u32 counter, u64 packets)
 }
 
 /* NULL: none. Seen, redirected and dropped are sums of what was read once, so they add up: seen = the other three. */
-static json_t *xdp_json(const struct dwcp_stats_xdp *x)
+static json_t *xdp_json(const void *page, u32 port)
 {
-	u32 n = DWCP_MIN(dwcp_load_relaxed(&x->n_counters), (u32)DWCP_XDP_COUNTERS_MAX);
+	const struct dwcp_stats_hdr *h = page;
+	const struct dwcp_stats_xdp *x = &port_at(page, port)->xdp;
 	json_t *kinds, *drops;
 	u64 redirected = 0, dropped = 0, no_socket = 0;
+	u32 n;
 
+	if (!DWCP_STATS_HAS(h, port, xdp))
+		return NULL;
+	n = DWCP_MIN(dwcp_load_relaxed(&x->n_counters), (u32)DWCP_XDP_COUNTERS_MAX);
 	if (!n)
 		return NULL;
 	kinds = json_object();
@@ -198,7 +203,7 @@ static json_t *port_json(const void *page, u32 i)
 			 (json_int_t)io.rx_packets, "rx_bytes", (json_int_t)io.rx_bytes,
 			 "tx_packets", (json_int_t)io.tx_packets, "tx_bytes",
 			 (json_int_t)io.tx_bytes, "hw", hw_json(p), "parent", parent_json(page, i),
-			 "twin", stats_twin_json(page, i), "xdp", xdp_json(&p->xdp));
+			 "twin", stats_twin_json(page, i), "xdp", xdp_json(page, i));
 }
 
 json_t *stats_ports_json(const void *page)

@@ -28,7 +28,7 @@ static struct dwcp_stats_host host_sum(const void *page, u32 class)
 	const struct dwcp_stats_hdr *h = page;
 	struct dwcp_stats_host sum = {0};
 
-	for (u32 i = 0; i < h->n_workers; i++) {
+	for (u32 i = 0; i < h->n_workers && DWCP_STATS_HAS(h, worker, host); i++) {
 		const struct dwcp_stats_host *s = &worker_at(page, i)->host[class];
 
 		sum.punted += dwcp_load_relaxed(&s->punted);
@@ -94,8 +94,11 @@ json_t *stats_twin_json(const void *page, u32 port)
 
 static json_t *port_twin_json(const void *page, u32 i)
 {
+	const struct dwcp_stats_hdr *h = page;
 	const struct dwcp_stats_port *p = port_at(page, i);
-	u64 oversized = dwcp_load_relaxed(&p->twin_oversized);
+	u64 oversized = DWCP_STATS_HAS(h, port, twin_oversized)
+				? dwcp_load_relaxed(&p->twin_oversized)
+				: 0;
 	char name[sizeof(p->name)];
 	json_t *o;
 
@@ -124,6 +127,7 @@ json_t *stats_exceptions_json(const void *page)
 		to_host += dwcp_load_relaxed(&worker_at(page, i)->to_host);
 		from_host += dwcp_load_relaxed(&worker_at(page, i)->from_host);
 	}
-	return json_pack("{s:o, s:o, s:I, s:I}", "classes", list, "twins", twins, "to_host",
-			 (json_int_t)to_host, "from_host", (json_int_t)from_host);
+	return json_pack("{s:o, s:o, s:I, s:I, s:o}", "classes", list, "twins", twins, "to_host",
+			 (json_int_t)to_host, "from_host", (json_int_t)from_host, "icmp",
+			 stats_icmp_json(page));
 }

@@ -13,6 +13,12 @@ static const char *const error_names[ICMP_N_ERRORS] = {
 	[ICMP_ERROR_PARAMETER] = "parameter_problem",
 };
 
+static const char *const rule_names[] = {
+#define X(name, text) text,
+	ICMP_RULES(X)
+#undef X
+};
+
 _Static_assert(sizeof(struct dwcp_stats_icmp) % sizeof(u64) == 0, "summed as words");
 
 /* All counters of all workers: every field is loaded once. */
@@ -49,17 +55,28 @@ static json_t *errors_json(const struct dwcp_stats_icmp *s)
 	return list;
 }
 
+/* Why packets are not answered. */
+static json_t *rules_json(const struct dwcp_stats_icmp *s)
+{
+	json_t *o = json_object();
+
+	for (u32 i = 0; i < DWCP_ARRAY_LEN(rule_names); i++)
+		json_object_set_new(o, rule_names[i], json_integer((json_int_t)s->forbidden_by[i]));
+	return o;
+}
+
 json_t *stats_icmp_json(const void *page)
 {
 	const struct dwcp_stats_hdr *h = page;
 	struct dwcp_stats_icmp s;
 
-	if (h->worker_bytes < sizeof(struct dwcp_stats_worker))
+	if (!DWCP_STATS_HAS(h, worker, icmp))
 		return json_null();
 	s = icmp_sum(page);
-	return json_pack("{s:o, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I}}", "errors", errors_json(&s),
-			 "unsent", "forbidden", (json_int_t)s.forbidden, "no_source",
-			 (json_int_t)s.no_source, "no_room", (json_int_t)s.no_room, "fragmentation",
-			 "packets", (json_int_t)s.fragmented, "fragments", (json_int_t)s.fragments,
-			 "failed", (json_int_t)s.fragment_failed);
+	return json_pack("{s:o, s:{s:I, s:o, s:I, s:I}, s:{s:I, s:I, s:I}}", "errors",
+			 errors_json(&s), "unsent", "forbidden", (json_int_t)s.forbidden,
+			 "forbidden_by", rules_json(&s), "no_source", (json_int_t)s.no_source,
+			 "no_room", (json_int_t)s.no_room, "fragmentation", "packets",
+			 (json_int_t)s.fragmented, "fragments", (json_int_t)s.fragments, "failed",
+			 (json_int_t)s.fragment_failed);
 }

@@ -52,7 +52,7 @@ static void stats_make(struct made *m, enum flaw flaw)
 	m->hello.stats_bytes = 8192;
 	h = page_make(&m->fd[DWCP_HELLO_FD_STATS], m->hello.stats_bytes, flaw);
 	h->magic = flaw == FLAW_MAGIC ? 1 : DWCP_STATS_MAGIC;
-	h->version = DWCP_STATS_VERSION + (flaw == FLAW_VERSION);
+	h->version = flaw == FLAW_VERSION ? 0 : DWCP_STATS_VERSION;
 	h->header_bytes = sizeof(*h);
 	h->worker_bytes = sizeof(struct dwcp_stats_worker);
 	h->port_bytes = sizeof(struct dwcp_stats_port);

@@ -11,6 +11,7 @@
 #include <dwcp/abi/stats.h>
 #include <dwcp/util/host_class.h>
 #include <dwcp/util/http.h>
+#include <dwcp/util/icmp.h>
 
 #define N_WORKERS 3
 #define N_PORTS	  2
@@ -21,23 +22,36 @@ static size_t page_bytes(void)
 	       N_PORTS * sizeof(struct dwcp_stats_port);
 }
 
-/* Exactly as long as it must be, so that ASan sees any read behind it. */
-static struct dwcp_stats_hdr *page_new(void)
+static size_t page_bytes_of(const struct dwcp_stats_hdr *h)
 {
-	struct dwcp_stats_hdr *h = aligned_alloc(DWCP_SHARED_LINE, page_bytes());
+	return h->header_bytes + N_WORKERS * (size_t)h->worker_bytes +
+	       N_PORTS * (size_t)h->port_bytes;
+}
 
-	memset(h, 0, page_bytes());
+/* Exactly as long as it must be, so that ASan sees any read behind it. */
+static struct dwcp_stats_hdr *page_new_of(u32 version, u32 worker_bytes, u32 port_bytes)
+{
+	struct dwcp_stats_hdr head = {.header_bytes = sizeof(head),
+				      .worker_bytes = worker_bytes,
+				      .port_bytes = port_bytes};
+	struct dwcp_stats_hdr *h = aligned_alloc(DWCP_SHARED_LINE, page_bytes_of(&head));
+
+	memset(h, 0, page_bytes_of(&head));
+	*h = head;
 	h->magic = DWCP_STATS_MAGIC;
-	h->version = DWCP_STATS_VERSION;
-	h->header_bytes = sizeof(struct dwcp_stats_hdr);
-	h->worker_bytes = sizeof(struct dwcp_stats_worker);
-	h->port_bytes = sizeof(struct dwcp_stats_port);
+	h->version = version;
 	h->n_workers = N_WORKERS;
 	h->n_ports = N_PORTS;
 	h->n_drop_reasons = DROP_N_REASONS;
 	h->n_stages = DWCP_STAGE_N;
 	h->tsc_hz = 2000000000;
 	return h;
+}
+
+static struct dwcp_stats_hdr *page_new(void)
+{
+	return page_new_of(DWCP_STATS_VERSION, sizeof(struct dwcp_stats_worker),
+			   sizeof(struct dwcp_stats_port));
 }
 
 static json_int_t int_of(const json_t *o, const char *key)
@@ -62,10 +76,11 @@ static void pages_are_checked(void **state)
 		*h = good;                                                                         \
 	} while (0)
 	BAD(magic, 1);
-	BAD(version, DWCP_STATS_VERSION + 1);
+	BAD(version, 0);
 	BAD(header_bytes, sizeof(*h) - 8);
 	BAD(header_bytes, UINT32_MAX & ~7u);
-	BAD(worker_bytes, sizeof(struct dwcp_stats_worker) - 128);
+	BAD(worker_bytes, DWCP_STATS_WORKER_BYTES_MIN - 8);
+	BAD(port_bytes, DWCP_STATS_PORT_BYTES_MIN - 8);
 	BAD(worker_bytes, sizeof(struct dwcp_stats_worker) + 4);
 	BAD(worker_bytes, UINT32_MAX & ~7u);
 	BAD(port_bytes, 0);
@@ -332,6 +347,7 @@ static void twins_say_why_there_is_none(void **state)
 		    {EPERM, "not_permitted"},
 		    {EEXIST, "name_taken"},
 		    {ENOENT, "no_tun_driver"},
+		    {EIDRM, "deleted"},
 		    {ENOMEM, "Cannot allocate memory"},
 		    {99999, "unknown_error"}};
 	struct dwcp_stats_hdr *h = page_new();
@@ -391,6 +407,94 @@ static void vlans_are_counted_once(void **state)
 	free(h);
 }
 
+/*
+ * A dataplane of version 1 counted neither what goes to the kernel nor ICMP, and had no XDP: its page is shorter, each block
+ * of it, and nothing behind a block is taken for a part of it.
+ */
+static void old_pages_are_read(void **state)
+{
+	struct dwcp_stats_hdr *h =
+		page_new_of(1, DWCP_STATS_WORKER_BYTES_MIN, DWCP_STATS_PORT_BYTES_MIN);
+	json_t *o, *port;
+
+	(void)state;
+	assert_null(stats_page_check(h, page_bytes_of(h)));
+	assert_non_null(stats_page_check(h, page_bytes_of(h) - 1));
+	for (u32 i = 0; i < N_WORKERS; i++) {
+		memset(dwcp_stats_worker_at(h, i), 1, DWCP_STATS_WORKER_BYTES_MIN);
+		dwcp_stats_worker_at(h, i)->port[1].rx_packets = 5;
+	}
+	memcpy(dwcp_stats_port_at(h, 1)->name, "uplink", 7);
+	o = stats_ports_json(h);
+	port = json_array_get(o, 1);
+	assert_int_equal(int_of(port, "rx_packets"), N_WORKERS * 5);
+	assert_string_equal(twin_word(port, "reason"), "off");
+	assert_null(json_object_get(port, "xdp"));
+	json_decref(o);
+	o = stats_exceptions_json(h);
+	assert_int_equal(int_of(class_find(o, "bgp"), "packets"), 0);
+	assert_int_equal(int_of(class_find(o, "bgp"), "limit_pps"), 0);
+	assert_true(json_is_null(json_object_get(o, "icmp")));
+	json_decref(o);
+	json_decref(stats_workers_json(h));
+	json_decref(stats_drops_json(h));
+	json_decref(stats_accounting_json(h));
+	json_decref(stats_tables_json(h));
+	free(h);
+}
+
+/* One of a later version has longer blocks: what this program knows is where it was. */
+static void new_pages_are_read(void **state)
+{
+	struct dwcp_stats_hdr *h =
+		page_new_of(DWCP_STATS_VERSION + 1, sizeof(struct dwcp_stats_worker) + 256,
+			    sizeof(struct dwcp_stats_port) + 128);
+	json_t *o;
+
+	(void)state;
+	assert_null(stats_page_check(h, page_bytes_of(h)));
+	for (u32 i = 0; i < N_WORKERS; i++)
+		dwcp_stats_worker_at(h, i)->host[HOST_CLASS_BGP].punted = 7;
+	o = stats_exceptions_json(h);
+	assert_int_equal(int_of(class_find(o, "bgp"), "packets"), N_WORKERS * 7);
+	json_decref(o);
+	free(h);
+}
+
+static void icmp_says_what_was_sent_and_why_not(void **state)
+{
+	struct dwcp_stats_hdr *h = page_new();
+	json_t *o, *unsent, *row;
+
+	(void)state;
+	for (u32 i = 0; i < N_WORKERS; i++) {
+		struct dwcp_stats_icmp *s = &dwcp_stats_worker_at(h, i)->icmp;
+
+		s->sent[1][ICMP_ERROR_TOO_BIG] = 2;
+		s->limited[0][ICMP_ERROR_TIME] = 3;
+		s->forbidden = 4;
+		s->forbidden_by[ICMP_RULE_ICMP - 1] = 4;
+		s->no_source = 1;
+		s->fragmented = 5;
+		s->fragments = 11;
+	}
+	o = stats_icmp_json(h);
+	row = json_array_get(json_object_get(o, "errors"), ICMP_N_ERRORS + ICMP_ERROR_TOO_BIG);
+	assert_string_equal(json_string_value(json_object_get(row, "error")), "too_big");
+	assert_int_equal(int_of(row, "family"), 6);
+	assert_int_equal(int_of(row, "sent"), N_WORKERS * 2);
+	row = json_array_get(json_object_get(o, "errors"), ICMP_ERROR_TIME);
+	assert_int_equal(int_of(row, "limited"), N_WORKERS * 3);
+	unsent = json_object_get(o, "unsent");
+	assert_int_equal(int_of(unsent, "forbidden"), N_WORKERS * 4);
+	assert_int_equal(int_of(json_object_get(unsent, "forbidden_by"), "icmp"), N_WORKERS * 4);
+	assert_int_equal(int_of(json_object_get(unsent, "forbidden_by"), "link_group"), 0);
+	assert_int_equal(int_of(unsent, "no_source"), N_WORKERS);
+	assert_int_equal(int_of(json_object_get(o, "fragmentation"), "fragments"), N_WORKERS * 11);
+	json_decref(o);
+	free(h);
+}
+
 static void tables_tell_generation_and_store(void **state)
 {
 	struct dwcp_stats_hdr *h = page_new();
@@ -426,6 +530,9 @@ int main(void)
 		cmocka_unit_test(exceptions_are_sums_by_class),
 		cmocka_unit_test(twins_say_why_there_is_none),
 		cmocka_unit_test(vlans_are_counted_once),
+		cmocka_unit_test(old_pages_are_read),
+		cmocka_unit_test(new_pages_are_read),
+		cmocka_unit_test(icmp_says_what_was_sent_and_why_not),
 		cmocka_unit_test(tables_tell_generation_and_store),
 	};
 

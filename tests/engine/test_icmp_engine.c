@@ -288,7 +288,8 @@ static void options4(void **state)
 static void never(void **state)
 {
 	struct engine *e = *state;
-	u64 forbidden = stats(e)->forbidden;
+	u64 forbidden = stats(e)->forbidden, icmp = stats(e)->forbidden_by[ICMP_RULE_ICMP - 1],
+	    later = stats(e)->forbidden_by[ICMP_RULE_LATER_FRAGMENT - 1];
 
 	build_eth(&b);
 	build_ip4(&b);
@@ -304,6 +305,8 @@ static void never(void **state)
 	build_fix_checksum(&b);
 	expect(e, &(struct error_row){"later fragment", DROP_IP4_TTL, 0});
 	assert_int_equal(stats(e)->forbidden, forbidden + 2);
+	assert_int_equal(stats(e)->forbidden_by[ICMP_RULE_ICMP - 1], icmp + 1);
+	assert_int_equal(stats(e)->forbidden_by[ICMP_RULE_LATER_FRAGMENT - 1], later + 1);
 	engine_check_accounting(e);
 }
 

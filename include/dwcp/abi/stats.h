@@ -6,6 +6,10 @@
  * Read by: the agent, the dataplane's own socket, tests. Layout: dwcp_stats_hdr, then n_workers dwcp_stats_worker,
  * then n_ports dwcp_stats_port. All counters only grow; a restart of the dataplane changes `incarnation`.
  *
+ * Fields are appended, into padding (which is 0) or at the end of a block, and never moved: a reader takes pages of any
+ * version by the strides that the header gives, and what a page has no room for is not counted there. A change that breaks
+ * this is another magic (docs/decisions/0006-stats-pages-of-other-versions.md).
+ *
  * Accounting, exact for each worker whenever it is quiescent (one burst later, all columns have moved):
  *     sum(port.rx) + from_host + originated = sum(port.tx) + to_host + sum(drop) + queued
  */
@@ -16,7 +20,7 @@
 #include <dwcp/drop_reasons.h>
 
 #define DWCP_STATS_MAGIC     0x5441545350435744ull /* "DWCPSTAT" */
-#define DWCP_STATS_VERSION   3
+#define DWCP_STATS_VERSION   4 /* of what is appended: 1 … so far */
 
 #define DWCP_STATS_MAX_PORTS 64
 /* Half of what 4,096 slots hold at 400,000 packets a second: from here on an absence may lose packets. */
@@ -108,18 +112,20 @@ struct dwcp_stats_io {
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-#define DWCP_STATS_ICMP_MAX 16
+#define DWCP_STATS_ICMP_MAX   16
+#define DWCP_STATS_ICMP_RULES 8
 
 /* ICMP errors: [0] IPv4, [1] IPv6, then by enum icmp_error of util/icmp.h (append only). */
 struct dwcp_stats_icmp {
 	u64 sent[2][DWCP_STATS_ICMP_MAX];
 	u64 limited[2][DWCP_STATS_ICMP_MAX]; /* not sent, since there were too many */
-	u64 forbidden; /* not sent: a packet that nobody answers (group, error, later fragment, …) */
+	u64 forbidden; /* not sent: a packet that nobody answers; the sum of forbidden_by */
 	u64 no_source; /* not sent: no address of the family on any port, or no way back */
 	u64 no_room;   /* not sent: no room in the buffer for the headers */
 	/* IPv4 packets that were larger than the MTU and may be cut */
 	u64 fragmented, fragments, fragment_failed;
-	u64 reserved[10];
+	u64 forbidden_by[DWCP_STATS_ICMP_RULES]; /* enum icmp_rule - 1 of util/icmp.h (append only) */
+	u64 reserved[2];
 };
 
 struct dwcp_stats_worker {
@@ -195,6 +201,15 @@ _Static_assert(offsetof(struct dwcp_stats_worker, drop) == DWCP_SHARED_LINE, "ab
 _Static_assert(sizeof(struct dwcp_stats_worker) % DWCP_SHARED_LINE == 0, "abi");
 _Static_assert(sizeof(struct dwcp_stats_port) == 640, "abi");
 _Static_assert(DWCP_STAGE_N <= 16, "abi");
+
+/* What pages of version 1 have, and all later ones. */
+#define DWCP_STATS_WORKER_BYTES_MIN offsetof(struct dwcp_stats_worker, host)
+#define DWCP_STATS_PORT_BYTES_MIN   offsetof(struct dwcp_stats_port, xdp)
+
+/* Does a page with this header have a field of struct dwcp_stats_worker (of its block `worker`) or dwcp_stats_port? */
+#define DWCP_STATS_HAS(hdr, block, field)                                                          \
+	((hdr)->block##_bytes >= offsetof(struct dwcp_stats_##block, field) +                      \
+					 sizeof(((struct dwcp_stats_##block *)0)->field))
 
 /* Where things are; @base is the mapping. */
 dwcp_inline struct dwcp_stats_worker *dwcp_stats_worker_at(void *base, u32 i)

@@ -95,13 +95,16 @@ void http_error(struct http_response *rsp, int status, const char *code, const c
 
 /* ---- the stats page as JSON: the same nouns from the agent and from the dataplane itself ------------------- */
 
-/** stats_page_check() - is this mapping a stats page we can read? Return: NULL or what is wrong. */
+/**
+ * stats_page_check() - is this mapping a stats page we can read? Of any version: what an older dataplane does not count is
+ * 0 or null in what follows. Return: NULL or what is wrong.
+ */
 const char *stats_page_check(const void *page, size_t bytes);
 /* Each returns a new object, NULL without memory. @page: mapped, checked. */
 json_t *stats_ports_json(const void *page); /* array */
 json_t *stats_drops_json(const void *page); /* {"drops": array, "total"} */
 json_t *
-stats_exceptions_json(const void *page); /* {"classes", "twins": arrays, "to_host", "from_host"} */
+stats_exceptions_json(const void *page); /* {"classes", "twins": arrays, "to_host", "from_host", "icmp"} */
 json_t *stats_twin_json(const void *page, u32 port); /* {"name", "state", "reason"} */
 json_t *stats_workers_json(
 	const void *
@@ -111,8 +114,8 @@ stats_tables_json(const void *page); /* generation, adoptions, refusals, mapped 
 /** stats_accounting_json() - {"rx":…, "from_host", "originated", "tx", "to_host", "dropped", "queued", "difference"} */
 json_t *stats_accounting_json(const void *page);
 /**
- * stats_icmp_json() - {"errors": [{"error", "family", "sent", "limited"}…], "unsent": {"forbidden", "no_source",
- * "no_room"}, "fragmentation": {"packets", "fragments", "failed"}}; null of a dataplane that doesn't count them.
+ * stats_icmp_json() - {"errors": [{"error", "family", "sent", "limited"}…], "unsent": {"forbidden", "forbidden_by":
+ * {rule: n}, "no_source", "no_room"}, "fragmentation": {"packets", "fragments", "failed"}}; null of a dataplane that doesn't count them.
  */
 json_t *stats_icmp_json(const void *page);
 /** stats_drop_name() - the name of a drop reason as the API and the CLI show it ("ip4_ttl"). Return: @buf. */
