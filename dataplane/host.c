@@ -48,8 +48,8 @@ static int frame_iov(const struct rte_mbuf *m, u32 skip, struct iovec *iov)
 static void frame_write(struct host *h, struct rte_mbuf *m)
 {
 	struct host_twin *t = &h->twin[m->port];
-	u32 skip = t->port->tags_bytes ? vlan_tags_bytes(rte_pktmbuf_mtod(m, u8 *), m->data_len)
-				       : 0;
+	u32 skip =
+		t->port->tags_bytes ? vlan_tags_bytes(rte_pktmbuf_mtod(m, u8 *), m->data_len) : 0;
 	struct iovec iov[HOST_SEGS + 1];
 	int n = frame_iov(m, skip, iov);
 
@@ -262,7 +262,8 @@ static u32 host_turn(struct host *h)
 	u32 moved = 0;
 
 	for (u32 i = 0; i < h->dp->n_workers; i++)
-		moved += queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_CONTROL, HOST_TURN_CONTROL);
+		moved +=
+			queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_CONTROL, HOST_TURN_CONTROL);
 	for (u32 i = 0; i < h->dp->n_workers; i++)
 		moved += queue_to_kernel(h, h->dp->worker[i], HOST_QUEUE_REST, TURN_REST);
 	for (u32 i = 0; i < h->dp->n_ports; i++)

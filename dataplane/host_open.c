@@ -47,8 +47,8 @@ static void rate_set(const struct worker *w, u64 pps, struct host_rates *r)
 	u64 share_pps = pps ? DWCP_MAX(pps / HOST_SHARE_PART, (u64)1) : 0;
 
 	r->cfg = policer_cfg_of(pps, burst, w->tsc_hz);
-	r->share_cfg = policer_cfg_of(share_pps, DWCP_MAX(burst / HOST_SHARE_PART, (u64)8),
-				      w->tsc_hz);
+	r->share_cfg =
+		policer_cfg_of(share_pps, DWCP_MAX(burst / HOST_SHARE_PART, (u64)8), w->tsc_hz);
 }
 
 /* A peer's packets all come by one worker, so that what is for peers isn't divided; there are few, and they are known. */
@@ -127,7 +127,8 @@ static int twin_add(struct host *h, u32 i)
 		return -errno;
 	t->port->twin = true;
 	t->frame_max = t->port->mtu + RTE_ETHER_HDR_LEN + TAGS_BYTES;
-	t->n_segs = t->frame_max / (rte_pktmbuf_data_room_size(h->dp->pool) - RTE_PKTMBUF_HEADROOM) + 1;
+	t->n_segs =
+		t->frame_max / (rte_pktmbuf_data_room_size(h->dp->pool) - RTE_PKTMBUF_HEADROOM) + 1;
 	mac_share(h->dp, t->port);
 	t->worker = h->dp->worker[i % h->dp->n_workers];
 	t->readable = true;

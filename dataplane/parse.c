@@ -107,8 +107,8 @@ static dwcp_noinline void parse_others(struct worker *w, const struct port *port
 						    b->frame[i], b->seg_len[i], b->frame_len[i],
 						    &b->pkt[i]);
 		if (dwcp_unlikely(vlans && b->pkt[i].n_tags))
-			b->verdict[i] = vlan_rx(w, port, &b->pkt[i], b->frame_len[i],
-						b->verdict[i]);
+			b->verdict[i] =
+				vlan_rx(w, port, &b->pkt[i], b->frame_len[i], b->verdict[i]);
 		if (b->verdict[i] != VERDICT_PASS)
 			dead++;
 		else

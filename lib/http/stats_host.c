@@ -96,9 +96,8 @@ static json_t *port_twin_json(const void *page, u32 i)
 {
 	const struct dwcp_stats_hdr *h = page;
 	const struct dwcp_stats_port *p = port_at(page, i);
-	u64 oversized = DWCP_STATS_HAS(h, port, twin_oversized)
-				? dwcp_load_relaxed(&p->twin_oversized)
-				: 0;
+	u64 oversized =
+		DWCP_STATS_HAS(h, port, twin_oversized) ? dwcp_load_relaxed(&p->twin_oversized) : 0;
 	char name[sizeof(p->name)];
 	json_t *o;
 

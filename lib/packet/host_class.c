@@ -10,10 +10,10 @@
 #define ETHERTYPE_VLAN	0x8100
 #define ETHERTYPE_SVLAN 0x88a8
 #define ETHERTYPE_QINQ	0x9100 /* before 802.1ad, still sent */
-#define LLC_MAX		1500 /* IEEE 802.3: a length and no type */
-#define LLC_OSI		0xfe /* ISO 10589: DSAP and SSAP of IS-IS */
+#define LLC_MAX		1500   /* IEEE 802.3: a length and no type */
+#define LLC_OSI		0xfe   /* ISO 10589: DSAP and SSAP of IS-IS */
 #define MAX_TAGS	2
-#define MAX_EXTENSIONS	2 /* more of them carry nothing that we know by name */
+#define MAX_EXTENSIONS	2   /* more of them carry nothing that we know by name */
 #define HOPS_ON_LINK	255 /* nobody behind another router can send that (RFC 5082) */
 
 enum {
@@ -47,8 +47,8 @@ struct inner {
 	const u8 *at; /* behind the EtherType */
 	u32 len;      /* from there on */
 	u16 type;
-	u8 protocol; /* of IP */
-	u8 hops;     /* TTL or hop limit */
+	u8 protocol;  /* of IP */
+	u8 hops;      /* TTL or hop limit */
 	const u8 *l4; /* NULL: later fragments */
 	u32 l4_len;
 };

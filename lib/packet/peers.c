@@ -46,8 +46,8 @@ void peers_note(struct peers *p, u32 class, u64 peer, u32 now_s)
 			to = i;
 			break;
 		}
-		if (!bucket[i] || (bucket[to] && slot_age_s(bucket[i], now_s) >
-							  slot_age_s(bucket[to], now_s)))
+		if (!bucket[i] ||
+		    (bucket[to] && slot_age_s(bucket[i], now_s) > slot_age_s(bucket[to], now_s)))
 			to = i;
 	}
 	dwcp_store_relaxed(&bucket[to], slot_of(hash, now_s));

@@ -373,7 +373,8 @@ static void source_address(void **state)
 
 	pause_long(e);
 	packet4(0x64400401, 1300, 64, true);
-	be32_store(b.bytes + b.l3 + 12, 0xc6120005); /* came and is answered by a port without one */
+	be32_store(b.bytes + b.l3 + 12,
+		   0xc6120005); /* came and is answered by a port without one */
 	build_fix_checksum(&b);
 	send_it(e, BARE);
 	m = engine_sent(e, BARE);

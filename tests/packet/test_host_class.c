@@ -17,15 +17,15 @@
 #define OURS	   2, 0, 0, 0, 1, 1, 2, 0, 0, 0, 1, 2
 #define GROUP4	   1, 0, 0x5e, 0, 0, 5, 2, 0, 0, 0, 1, 2
 #define GROUP6	   0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 1, 2
-#define IP4_HOPS(proto, hops)                                                                     \
+#define IP4_HOPS(proto, hops)                                                                      \
 	8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, hops, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
 #define IP4(proto) IP4_HOPS(proto, 64)
 #define IP4_OPT(proto)                                                                             \
 	8, 0, 0x46, 0, 0, 44, 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1, 0x94, 4, 0, 0
-#define IP4_LATER(proto) 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 9, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
-#define ADDR6		 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+#define IP4_LATER(proto)     8, 0, 0x45, 0, 0, 40, 0, 0, 0, 9, 64, proto, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1
+#define ADDR6		     0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 #define IP6_HOPS(next, hops) 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, next, hops, ADDR6, ADDR6
-#define IP6(next)	 IP6_HOPS(next, 64)
+#define IP6(next)	     IP6_HOPS(next, 64)
 #define TCP(s, d, flags)                                                                           \
 	(s) >> 8, (s)&255, (d) >> 8, (d)&255, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0
 #define UDP(s, d) (s) >> 8, (s)&255, (d) >> 8, (d)&255, 0, 8, 0, 0
@@ -63,8 +63,7 @@ static const struct class_row {
 	{"SSH", BYTES(OURS, IP4(6), TCP(40000, 22, 0x02)), HOST_CLASS_MANAGEMENT},
 	{"LDP session", BYTES(OURS, IP4(6), TCP(646, 40000, 0x10)), HOST_CLASS_IGP},
 	{"BFD", BYTES(OURS, IP4_HOPS(17, 255), UDP(49152, 3784)), HOST_CLASS_BFD},
-	{"BFD from afar", BYTES(OURS, IP4_HOPS(17, 254), UDP(49152, 3784)),
-	 HOST_CLASS_MANAGEMENT},
+	{"BFD from afar", BYTES(OURS, IP4_HOPS(17, 254), UDP(49152, 3784)), HOST_CLASS_MANAGEMENT},
 	{"BFD over 6", BYTES(OURS, IP6_HOPS(17, 255), UDP(49152, 3784)), HOST_CLASS_BFD},
 	{"BFD over 6 from afar", BYTES(OURS, IP6_HOPS(17, 200), UDP(49152, 3784)),
 	 HOST_CLASS_MANAGEMENT},
@@ -290,8 +289,8 @@ static void test_policer_edges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),	      cmocka_unit_test(test_random),
-		cmocka_unit_test(test_source),	      cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_rows),	       cmocka_unit_test(test_random),
+		cmocka_unit_test(test_source),	       cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_peer_is_source), cmocka_unit_test(test_policer),
 		cmocka_unit_test(test_policer_edges),
 	};

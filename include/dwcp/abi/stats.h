@@ -20,7 +20,7 @@
 #include <dwcp/drop_reasons.h>
 
 #define DWCP_STATS_MAGIC     0x5441545350435744ull /* "DWCPSTAT" */
-#define DWCP_STATS_VERSION   4 /* of what is appended: 1 … so far */
+#define DWCP_STATS_VERSION   4			   /* of what is appended: 1 … so far */
 
 #define DWCP_STATS_MAX_PORTS 64
 /* Half of what 4,096 slots hold at 400,000 packets a second: from here on an absence may lose packets. */
@@ -124,7 +124,8 @@ struct dwcp_stats_icmp {
 	u64 no_room;   /* not sent: no room in the buffer for the headers */
 	/* IPv4 packets that were larger than the MTU and may be cut */
 	u64 fragmented, fragments, fragment_failed;
-	u64 forbidden_by[DWCP_STATS_ICMP_RULES]; /* enum icmp_rule - 1 of util/icmp.h (append only) */
+	u64 forbidden_by
+		[DWCP_STATS_ICMP_RULES]; /* enum icmp_rule - 1 of util/icmp.h (append only) */
 	u64 reserved[2];
 };
 

@@ -103,8 +103,8 @@ const char *stats_page_check(const void *page, size_t bytes);
 /* Each returns a new object, NULL without memory. @page: mapped, checked. */
 json_t *stats_ports_json(const void *page); /* array */
 json_t *stats_drops_json(const void *page); /* {"drops": array, "total"} */
-json_t *
-stats_exceptions_json(const void *page); /* {"classes", "twins": arrays, "to_host", "from_host", "icmp"} */
+json_t *stats_exceptions_json(
+	const void *page); /* {"classes", "twins": arrays, "to_host", "from_host", "icmp"} */
 json_t *stats_twin_json(const void *page, u32 port); /* {"name", "state", "reason"} */
 json_t *stats_workers_json(
 	const void *
