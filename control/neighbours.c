@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * neighbours.c - carries out what core/neighbours.h and core/twin_addresses.h decide. What the kernel says comes from
- * the netlink thread through a queue; requests go there, changes to the builder, one job at a time, which brings back
- * what routes and packets ask for.
- *
- * The functions under "netlink's thread" run there and touch nothing but the queue; all others run on the loop.
+ * the netlink thread through a queue (heard.h); requests go there, changes to the builder, one job at a time, which brings
+ * back what routes and packets ask for. All of it runs on the loop.
  */
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -24,6 +17,7 @@
 #include "core/bucket.h"
 #include "core/neighbours.h"
 #include "core/twin_addresses.h"
+#include "heard.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -33,51 +27,13 @@
 #define LOG_INTERVAL_NS 200000000u
 #define RETRY_NS	1000000000u
 
-/* What the netlink thread hands over. */
-enum heard_type {
-	HEARD_LINK,
-	HEARD_ADDR,
-	HEARD_NEIGH,
-	HEARD_DUMP,
-	HEARD_NEIGH_ANSWER,
-	HEARD_ADDR_ANSWER,
-};
-
-struct heard {
-	enum heard_type type;
-	enum mirror_verb verb;
-	enum netlink_kind kind;
-	bool begin, complete;
-	int err;
-	char port[CONFIG_NAME_MAX];
-	union {
-		struct mirror_link link;
-		struct mirror_addr addr;
-		struct mirror_neigh neigh;
-	};
-};
-
-struct heard_list {
-	struct heard *h;
-	u32 n, cap;
-};
-
-/* Whose twin an interface was, as last told. */
-struct twin_seen {
-	u32 ifindex;
-	char port[CONFIG_NAME_MAX];
-};
-
 struct neighbour_watch {
 	struct agent *agent;
-	struct netlink *nl;
+	struct heard_queue heard;
 	struct loop_event *wake, *timer;
-	int fd;
 
 	struct neighbours s;
 	struct twin_addresses addresses[NEIGHBOURS_MAX_PORTS]; /* by place, as s.ports */
-	struct heard_list taken;			       /* being worked on from `next` on */
-	u32 next;
 	struct builder_neighbours *job; /* the next one; NULL = nothing to do */
 	bool in_flight;
 	bool heard_all; /* a dump has been taken in */
@@ -86,248 +42,22 @@ struct neighbour_watch {
 	u64 wishes_lost;
 	struct bucket log;
 	int addresses_err;
-
-	/* netlink's thread */
-	struct twin_seen twins[NEIGHBOURS_MAX_PORTS];
-	u32 n_twins;
-
-	/* under lock */
-	pthread_mutex_t lock;
-	struct heard_list heard;
-	bool lost; /* no memory for some of it */
 };
-
-/* ---- netlink's thread ----------------------------------------------------------------------------------------------- */
-
-static void heard_push(struct neighbour_watch *w, const struct heard *h)
-{
-	struct heard_list *l = &w->heard;
-	u64 one = 1;
-	u32 cap;
-	bool first;
-
-	pthread_mutex_lock(&w->lock);
-	cap = l->cap ? 2 * l->cap : 64;
-	if (l->n == l->cap) {
-		struct heard *grown = realloc(l->h, cap * sizeof(*grown));
-
-		if (grown) {
-			l->h = grown;
-			l->cap = cap;
-		}
-	}
-	first = l->n == 0;
-	if (l->n < l->cap)
-		l->h[l->n++] = *h;
-	else
-		w->lost = true;
-	pthread_mutex_unlock(&w->lock);
-	if (first && write(w->fd, &one, sizeof(one)) < 0)
-		return; /* full: the loop is awake */
-}
-
-static void port_put(struct heard *h, const char *port)
-{
-	memcpy(h->port, port, strnlen(port, sizeof(h->port) - 1));
-}
-
-static struct twin_seen *twin_seen(struct neighbour_watch *w, u32 ifindex)
-{
-	for (u32 i = 0; i < w->n_twins; i++)
-		if (w->twins[i].ifindex == ifindex)
-			return &w->twins[i];
-	return NULL;
-}
-
-static void twin_gone(struct neighbour_watch *w, struct twin_seen *t)
-{
-	struct heard h = {.type = HEARD_LINK, .verb = MIRROR_DEL, .link = {.ifindex = t->ifindex}};
-
-	port_put(&h, t->port);
-	heard_push(w, &h);
-	*t = w->twins[--w->n_twins];
-}
-
-static void link_told(void *arg, enum mirror_verb verb, const struct mirror_link *l)
-{
-	struct neighbour_watch *w = arg;
-	struct twin_seen *t = twin_seen(w, l->ifindex);
-	struct heard h = {.type = HEARD_LINK, .verb = verb, .link = *l};
-
-	if (t && (verb == MIRROR_DEL || !l->port || strcmp(t->port, l->port) != 0)) {
-		twin_gone(w, t);
-		t = NULL;
-	}
-	if (verb == MIRROR_DEL || !l->port)
-		return;
-	if (!t && w->n_twins < DWCP_ARRAY_LEN(w->twins)) {
-		t = &w->twins[w->n_twins++];
-		*t = (struct twin_seen){.ifindex = l->ifindex};
-		memcpy(t->port, l->port, strnlen(l->port, sizeof(t->port) - 1));
-		/* What it has was told when it was nobody's. */
-		netlink_dump(w->nl, NETLINK_KIND_ADDR);
-		netlink_dump(w->nl, NETLINK_KIND_NEIGH);
-	}
-	port_put(&h, l->port);
-	h.link.port = NULL;
-	heard_push(w, &h);
-}
-
-static void addr_told(void *arg, enum mirror_verb verb, const struct mirror_addr *a)
-{
-	struct heard h = {.type = HEARD_ADDR, .verb = verb, .addr = *a};
-
-	if (!a->port)
-		return;
-	port_put(&h, a->port);
-	h.addr.port = NULL;
-	heard_push(arg, &h);
-}
-
-static void neigh_told(void *arg, enum mirror_verb verb, const struct mirror_neigh *n)
-{
-	struct heard h = {.type = HEARD_NEIGH, .verb = verb, .neigh = *n};
-
-	if (!n->port)
-		return;
-	port_put(&h, n->port);
-	h.neigh.port = NULL;
-	heard_push(arg, &h);
-}
-
-static void dump_told(struct neighbour_watch *w, enum netlink_kind kind, bool begin, bool complete)
-{
-	if (kind == NETLINK_KIND_ADDR || kind == NETLINK_KIND_NEIGH)
-		heard_push(w, &(struct heard){.type = HEARD_DUMP,
-					      .kind = kind,
-					      .begin = begin,
-					      .complete = complete});
-}
-
-static void dump_begun(void *arg, enum netlink_kind kind)
-{
-	dump_told(arg, kind, true, false);
-}
-
-static void dump_ended(void *arg, enum netlink_kind kind, bool complete)
-{
-	dump_told(arg, kind, false, complete);
-}
-
-/* Something could not be queued: hear all of it again. */
-static void idle(void *arg, u64 now_ns)
-{
-	struct neighbour_watch *w = arg;
-	bool lost;
-
-	(void)now_ns;
-	pthread_mutex_lock(&w->lock);
-	lost = w->lost && w->heard.n == 0;
-	w->lost = w->lost && !lost;
-	pthread_mutex_unlock(&w->lock);
-	if (!lost)
-		return;
-	netlink_dump(w->nl, NETLINK_KIND_LINK);
-	netlink_dump(w->nl, NETLINK_KIND_ADDR);
-	netlink_dump(w->nl, NETLINK_KIND_NEIGH);
-}
-
-static const struct netlink_ops netlink_ops = {
-	.link = link_told,
-	.addr = addr_told,
-	.neigh = neigh_told,
-	.dump_begin = dump_begun,
-	.dump_end = dump_ended,
-	.idle = idle,
-};
-
-/* A request and whose it is. */
-struct request {
-	struct netlink_req req;
-	struct neighbour_watch *watch;
-	char port[CONFIG_NAME_MAX];
-};
-
-static void request_done(struct netlink_req *req, int err)
-{
-	struct request *q = (struct request *)req;
-	struct heard h = {.type = HEARD_NEIGH_ANSWER, .err = err};
-
-	port_put(&h, q->port);
-	if (req->type == NETLINK_NEIGH_SET) {
-		h.neigh = req->neigh;
-		heard_push(q->watch, &h);
-	} else if (req->type != NETLINK_NEIGH_DEL) {
-		h.type = HEARD_ADDR_ANSWER;
-		h.addr = req->addr;
-		heard_push(q->watch, &h);
-	}
-	free(q);
-}
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
-static struct request *request_new(struct neighbour_watch *w, enum netlink_req_type type, u32 place)
-{
-	struct request *q = calloc(1, sizeof(*q));
-
-	if (!q)
-		return NULL;
-	q->watch = w;
-	q->req.type = type;
-	q->req.done = request_done;
-	memcpy(q->port, w->s.ports[place].name, sizeof(q->port));
-	return q;
-}
-
 static void neighbour_request(struct neighbour_watch *w, const struct neighbours_act *a)
 {
-	bool keep = a->type == NEIGHBOURS_ACT_ASK;
-	struct request *q = request_new(w, keep ? NETLINK_NEIGH_SET : NETLINK_NEIGH_DEL, a->port);
+	int err = heard_ask_neighbour(&w->heard, w->s.ports[a->port].name, a);
 
-	if (!q) {
-		if (keep)
-			neighbours_step(&w->s,
-					&(struct neighbours_evt){.type = NEIGHBOURS_EVT_ANSWER,
-								 .port = a->port,
-								 .family = a->family,
-								 .addr = a->addr,
-								 .err = -ENOMEM},
-					clock_ns());
-		return;
-	}
-	q->req.neigh = (struct mirror_neigh){.ifindex = a->ifindex,
-					     .addr = a->addr,
-					     .family = a->family,
-					     .flags = keep ? NTF_USE : 0, /* before 5.16: once */
-					     .flags_ext = keep ? NTF_EXT_MANAGED : 0};
-	netlink_request(w->nl, &q->req);
-}
-
-static bool is_link_local4(const struct config_addr *a)
-{
-	return a->family == FIB_IP4 && a->addr.lo >> 16 == 0xa9fe;
-}
-
-static void address_request(struct neighbour_watch *w, u32 place,
-			    const struct twin_addresses_act *a)
-{
-	struct request *q = request_new(w, a->del ? NETLINK_ADDR_DEL : NETLINK_ADDR_SET, place);
-
-	if (!q)
-		return; /* asked again after a while */
-	/* No DAD: the address is there when routing daemons look, and the wire is the dataplane's to watch. */
-	q->req.addr =
-		(struct mirror_addr){.ifindex = a->ifindex,
-				     .addr = a->addr.addr,
-				     .family = a->addr.family,
-				     .prefix_len = a->addr.prefix_len,
-				     .scope = is_link_local4(&a->addr) ? RT_SCOPE_LINK
-								       : RT_SCOPE_UNIVERSE,
-				     .flags =
-					     a->addr.family == FIB_IP6 && !a->del ? IFA_F_NODAD : 0,
-				     .protocol = a->del ? 0 : TWIN_ADDRESSES_PROTOCOL};
-	netlink_request(w->nl, &q->req);
+	if (err && a->type == NEIGHBOURS_ACT_ASK)
+		neighbours_step(&w->s,
+				&(struct neighbours_evt){.type = NEIGHBOURS_EVT_ANSWER,
+							 .port = a->port,
+							 .family = a->family,
+							 .addr = a->addr,
+							 .err = err},
+				clock_ns());
 }
 
 /* ---- the builder's job ------------------------------------------------------------------------------------------------ */
@@ -462,7 +192,7 @@ static u64 addresses_settle(struct neighbour_watch *w, u64 now_ns)
 		ready_tell(w, i, FIB_IP4, now_ns);
 		ready_tell(w, i, FIB_IP6, now_ns);
 		while (twin_addresses_next(&w->addresses[i], now_ns, &a, &due))
-			address_request(w, i, &a);
+			heard_ask_address(&w->heard, w->s.ports[i].name, &a);
 		if (w->addresses[i].changed)
 			addresses_note(w, i);
 	}
@@ -729,43 +459,24 @@ static void hear(struct neighbour_watch *w, const struct heard *h, u64 now_ns)
 				now_ns);
 }
 
-/* Return: is there something to hear? */
-static bool heard_take(struct neighbour_watch *w)
-{
-	struct heard_list swap = w->taken;
-
-	if (w->next < w->taken.n)
-		return true;
-	w->next = 0;
-	w->taken.n = 0;
-	swap.n = 0;
-	pthread_mutex_lock(&w->lock);
-	w->taken = w->heard;
-	w->heard = swap;
-	pthread_mutex_unlock(&w->lock);
-	return w->taken.n != 0;
-}
-
 static void woken(void *arg, short what)
 {
 	struct neighbour_watch *w = arg;
 	u64 n, now_ns = clock_ns();
 	u32 left = HEARD_BUDGET;
+	const struct heard *h;
 
 	(void)what;
-	if (read(w->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+	if (read(w->heard.fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
 	if (!w->event_ns)
 		w->event_ns = now_ns;
-	while (left && heard_take(w)) {
-		while (left && w->next < w->taken.n) {
-			hear(w, &w->taken.h[w->next++], now_ns);
-			left--;
-		}
+	while (left && (h = heard_next(&w->heard)) != NULL) {
+		hear(w, h, now_ns);
+		left--;
 	}
-	n = 1;
-	if (!left && write(w->fd, &n, sizeof(n)) < 0)
-		return; /* full: woken anyway */
+	if (!left)
+		heard_wake(&w->heard);
 	settle(w);
 	if (!w->job)
 		w->event_ns = 0; /* nothing came of it */
@@ -824,20 +535,21 @@ void neighbours_configure(struct agent *a)
 	settle(w);
 }
 
-static int watch_start(struct neighbour_watch *w)
+static int watch_start(struct neighbour_watch *w, struct netlink *nl)
 {
 	struct neighbours_cfg cfg;
+	int err;
 
 	neighbours_cfg_default(&cfg);
 	if (getrandom(cfg.salt, sizeof(cfg.salt), 0) < 0)
 		return -errno;
 	if (neighbours_init(&w->s, &cfg, clock_ns()) < 0)
 		return -ENOMEM;
-	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->fd < 0)
-		return -errno;
-	w->wake = loop_event_create(&w->agent->loop, "neighbours", w->fd, EV_READ | EV_PERSIST,
-				    woken, w);
+	err = heard_open(&w->heard, nl);
+	if (err < 0)
+		return err;
+	w->wake = loop_event_create(&w->agent->loop, "neighbours", w->heard.fd,
+				    EV_READ | EV_PERSIST, woken, w);
 	w->timer = loop_event_create(&w->agent->loop, "neighbours.timer", -1, 0, timed, w);
 	if (!w->wake || !w->timer)
 		return -ENOMEM;
@@ -853,21 +565,17 @@ int neighbours_open(struct agent *a, struct netlink *nl)
 	if (!w)
 		return -ENOMEM;
 	w->agent = a;
-	w->nl = nl;
-	w->fd = -1;
 	w->log = (struct bucket){.tokens = LOG_BURST,
 				 .burst = LOG_BURST,
 				 .interval_ns = LOG_INTERVAL_NS,
 				 .last_ns = clock_ns()};
-	pthread_mutex_init(&w->lock, NULL);
 	a->neighbours = w;
-	err = watch_start(w);
+	err = watch_start(w, nl);
 	if (err < 0) {
 		neighbours_close(a);
 		return err;
 	}
 	wanted_addresses(w, a->current->cfg);
-	netlink_register(nl, &netlink_ops, w);
 	a->neighbours_wait = true;
 	return 0;
 }
@@ -887,15 +595,11 @@ void neighbours_close(struct agent *a)
 		return;
 	loop_event_free(w->wake);
 	loop_event_free(w->timer);
-	if (w->fd >= 0)
-		close(w->fd);
 	neighbours_fini(&w->s);
 	for (u32 i = 0; i < NEIGHBOURS_MAX_PORTS; i++)
 		twin_addresses_fini(&w->addresses[i]);
 	builder_neighbours_free(w->job);
-	free(w->taken.h);
-	free(w->heard.h);
-	pthread_mutex_destroy(&w->lock);
+	heard_close(&w->heard);
 	free(w);
 	a->neighbours = NULL;
 }
