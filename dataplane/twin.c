@@ -174,6 +174,8 @@ int twin_open(struct port *port, const char **ret_hint)
 	if (err == -EBUSY) {
 		err = -EEXIST;
 		*ret_hint = "another interface has that name: set twin_name";
+	} else if (err == -EINVAL) {
+		*ret_hint = "the kernel takes no interface of that name: set twin_name";
 	}
 	if (!err)
 		err = twin_carrier_set(fd, false);
