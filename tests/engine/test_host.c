@@ -380,7 +380,7 @@ static void test_vlan_odd_tags(void **state)
 			build_tag(&b, 0x8100, rows[i].inner);
 		build_ethertype(&b, 0x0806);
 		build_payload(&b, 28);
-		memset(b.bytes, 0xff, 6);
+		memcpy(b.bytes, engine.dp.port[P0].mac, 6);
 		one(P0, b.bytes, b.len);
 		m = handed(HOST_QUEUE_CONTROL);
 		if (rows[i].port < 0) {
