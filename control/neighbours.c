@@ -315,7 +315,8 @@ static void job_kick(struct neighbour_watch *w)
 		return;
 	w->job = NULL;
 	w->in_flight = true;
-	j->event_ns = w->event_ns ? w->event_ns : clock_ns();
+	/* 0: what a configuration or a table brought is no event of its own */
+	j->event_ns = w->event_ns;
 	j->all = w->heard_all;
 	j->done = job_done;
 	j->arg = w;
