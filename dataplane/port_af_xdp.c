@@ -137,6 +137,14 @@ static int af_xdp_check_queues(const struct dataplane *dp, const struct port *po
 			  DWCP_MAX(queues, dp->n_workers), dp->n_workers, port->kernel_if);
 		return -EINVAL;
 	}
+	if (rte_mempool_avail_count(dp->pool) < queues * DRIVER_FILL) {
+		log_event("port.open port=%s error=too_few_mbufs free=%u need=%u hint='each queue "
+			  "of an AF_XDP port takes %u: raise dataplane.memory.mbufs, or leave it "
+			  "out'",
+			  port->cfg->name, rte_mempool_avail_count(dp->pool), queues * DRIVER_FILL,
+			  DRIVER_FILL);
+		return -EINVAL;
+	}
 	if (queues < x->n_rx_queues)
 		log_event("port.open port=%s warning=queues_without_socket rx_queues=%u sockets=%u "
 			  "effect='what comes in by the others is dropped and counted "

@@ -33,7 +33,7 @@ static void config_write(const char *node, const char *dataplane, const char *po
 }
 
 #define WORKER	 "workers = [0];"
-#define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 2048; };"
+#define NO_HUGE	 "memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 4096; };"
 #define RING	 "rx_ring = 256; tx_ring = 256; "
 #define NULLPORT "{ name = \"p0\"; twin = \"off\"; device = \"null\"; " RING "}"
 
@@ -262,31 +262,48 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void expect_port(const char *kind, const char *args, const char *prepare, u32 mtu)
+static void start_port(const char *kind, const char *args, const char *prepare, u32 mtu,
+		       const char *memory)
 {
 	char command[1024];
 	const char *argv[] = {"/usr/bin/unshare", "-n", "/bin/sh", "-c", command, NULL};
 
 	lab_write(&lab, "dwcp.conf",
 		  "node: { name = \"t\"; state_dir = \"%s/state\"; run_dir = \"%s/run\"; };\n"
-		  "dataplane: { file_prefix = \"dwcp-start-%d\"; " WORKER NO_HUGE " };\n"
+		  "dataplane: { file_prefix = \"dwcp-start-%d\"; " WORKER "%s };\n"
 		  "ports: ( { name = \"p0\"; twin = \"off\"; device = \"%s\"; args = \"%s\"; mtu = "
 		  "%u; " RING "} );\n",
-		  lab.dir, lab.dir, getpid(), kind, args, mtu);
+		  lab.dir, lab.dir, getpid(), memory, kind, args, mtu);
 	snprintf(command, sizeof(command), "%s exec %s --config %s", prepare,
 		 program("dwcp-dataplane"), lab.config);
 	unlink(lab_path(&lab, "dataplane.log"));
 	proc_start(&lab, &lab.dataplane, "dataplane", argv);
+}
+
+static void expect_port(const char *kind, const char *args, const char *prepare, u32 mtu)
+{
+	start_port(kind, args, prepare, mtu, NO_HUGE);
 	expect_ready();
 	assert_true(proc_log_has(&lab.dataplane, "port.open port=p0", 0));
 	print_message("  %s, MTU %u\n", kind, mtu);
 	stop();
 }
 
+#define VETH "ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up &&"
+
+/* A queue's fill ring takes 2,048, and not all that there are can be registered. */
+static void test_few_mbufs(void **state)
+{
+	if (geteuid() != 0)
+		skip();
+	start_port("af_xdp", "iface=v0", VETH, 1500,
+		   "memory: { huge_pages = \"off\"; mbufs = 2048; };");
+	expect_refusal(&lab.dataplane, "port.open", "too_few_mbufs");
+}
+
 static void test_port_kinds(void **state)
 {
-	const char *veth = "ip link add v0 type veth peer name v1 && ip link set v0 up && ip link "
-			   "set v1 up &&";
+	const char *veth = VETH;
 	char args[400];
 
 	expect_port("null", "", "", 1500);
@@ -327,6 +344,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_damaged_generation, teardown),
 		cmocka_unit_test_teardown(test_state_dir, teardown),
 		cmocka_unit_test_teardown(test_full_disk, teardown),
+		cmocka_unit_test_teardown(test_few_mbufs, teardown),
 		cmocka_unit_test_teardown(test_port_kinds, teardown),
 	};
 	int failed;
