@@ -58,6 +58,7 @@ struct mirror {
 	u64 compare_ns;		    /* when it began */
 	u64 periodic_ns, prompt_ns; /* when the next is due; UINT64_MAX = none */
 	u64 prompt_earliest_ns;
+	u64 settle_ns; /* when what the last dump was faster than has been told; 0 = it has */
 	struct
 	{ /* what a periodic one has found, until the last late notification must have come */
 		u64 n, late;
@@ -145,6 +146,8 @@ static void dump_begun(void *arg, enum netlink_kind kind)
 	struct mirror *m = arg;
 	enum kernel_kind other;
 
+	if (kind == NETLINK_KIND_ROUTE4)
+		m->settle_ns = 0;
 	if (kernel_kind(kind, &other))
 		kernel_routes_mark(m->kr, other);
 	else if (kind == NETLINK_KIND_ROUTE4 || kind == NETLINK_KIND_ROUTE6)
@@ -173,6 +176,14 @@ static void verdict_if_due(struct mirror *m, u64 now_ns)
 	m->facts.n_divergence += m->verdict.n - late;
 	log_event("mirror.divergence prefixes=%llu next=repaired",
 		  (unsigned long long)(m->verdict.n - late));
+}
+
+static void settle_if_due(struct mirror *m, u64 now_ns)
+{
+	if (!m->settle_ns || now_ns < m->settle_ns)
+		return;
+	m->settle_ns = 0;
+	kernel_routes_dump_settled(m->kr);
 }
 
 static void compare_begin(struct mirror *m, enum mirror_compare compare, u64 now_ns)
@@ -209,6 +220,7 @@ static void compare_end(struct mirror *m, u64 now_ns)
 	if (m->compare != MIRROR_COMPARE_NONE)
 		m->prompt_earliest_ns = now_ns + MIRROR_PROMPT_FACTOR * (now_ns - m->compare_ns);
 	m->compare = MIRROR_COMPARE_NONE;
+	m->settle_ns = now_ns + MIRROR_LATE_NS;
 	m->periodic_ns = periodic_next(m, now_ns);
 	if (m->found.again)
 		m->prompt_ns = now_ns + MIRROR_AGAIN_NS;
@@ -416,6 +428,7 @@ static void idle(void *arg, u64 now_ns)
 
 	failures_retry(m, now_ns);
 	verdict_if_due(m, now_ns);
+	settle_if_due(m, now_ns);
 	compare_if_due(m, now_ns);
 	changes_give(m);
 	shared_take(m, now_ns);

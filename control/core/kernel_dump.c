@@ -31,6 +31,11 @@ void kernel_routes_dump_begin(struct kernel_routes *kr, u8 family)
 			kr->entries[i].flags &= (u8)~ENTRY_REPAIRED;
 }
 
+void kernel_routes_dump_settled(struct kernel_routes *kr)
+{
+	kr->settled = kr->dump.number;
+}
+
 void kernel_routes_dump_part(struct kernel_routes *kr)
 {
 	kr->part++;
@@ -79,8 +84,12 @@ static bool group_equal(const struct kernel_routes *kr, u32 first, bool but_prot
 
 static void group_seen(struct kernel_routes *kr, u32 first)
 {
-	for (u32 i = first; i; i = table_next(kr, i))
-		kr->variants[i].seen = kr->dump.number;
+	for (u32 i = first; i; i = table_next(kr, i)) {
+		struct kernel_variant *v = &kr->variants[i];
+
+		v->untold = v->untold && v->seen == kr->dump.number;
+		v->seen = kr->dump.number;
+	}
 }
 
 static void group_forget(struct kernel_routes *kr)
@@ -92,12 +101,30 @@ static void group_forget(struct kernel_routes *kr)
 	g->n = 0;
 }
 
+/* What is held already has been told, wherever it stands. */
+static void group_tell(struct kernel_routes *kr, u32 first)
+{
+	struct kernel_group *g = &kr->dump.group;
+
+	for (u32 i = first; i; i = table_next(kr, i)) {
+		const struct kernel_variant *held = &kr->variants[i];
+		u32 k = 0;
+
+		while (k < g->n && !(g->v[k].untold && g->v[k].metric == held->metric &&
+				     kernel_variant_same(kr, held, &g->v[k])))
+			k++;
+		if (k < g->n)
+			g->v[k].untold = false;
+	}
+}
+
 /* The references of the group go over to the variants. */
 static int group_repair(struct kernel_routes *kr, u32 entry, u32 first, u32 before)
 {
 	struct kernel_group *g = &kr->dump.group;
 	u32 next, at = before, n = 0;
 
+	group_tell(kr, first);
 	for (u32 i = first; i; i = next) {
 		next = table_next(kr, i);
 		kernel_variant_del(kr, i);
@@ -179,6 +206,7 @@ int kernel_routes_dump_route(struct kernel_routes *kr, const struct mirror_route
 	d->group.v[d->group.n++] = (struct kernel_variant){.set = set,
 							   .metric = r->metric,
 							   .seen = d->number,
+							   .untold = true,
 							   .rank = (u8)rank,
 							   .type = r->type,
 							   .protocol = r->protocol,

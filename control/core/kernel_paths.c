@@ -495,29 +495,30 @@ static u32 set_make(struct kernel_routes *kr, const struct kernel_set *head,
 u32 kernel_set_of(struct kernel_routes *kr, u8 family, u32 nexthop_id,
 		  const struct mirror_path *paths, u32 n)
 {
-	struct mirror_path sorted[MIRROR_MAX_PATHS];
+	struct mirror_path told[MIRROR_MAX_PATHS];
 	struct kernel_set head = {.family = family, .nexthop_id = nexthop_id, .n_paths = n};
 
 	for (u32 i = 0; i < n; i++) {
-		sorted[i] = paths[i];
+		told[i] = paths[i];
 		/* what is dead with its link comes back with it, and not a word is said */
-		sorted[i].dead = paths[i].dead && !path_lost(kr, family, &paths[i]);
+		told[i].dead = paths[i].dead && !path_lost(kr, family, &paths[i]);
 	}
 	if (n == 1)
-		sorted[0].weight = 1; /* the kernel does not tell that of a single one */
-	if (n > 1)
-		qsort(sorted, n, sizeof(*sorted), path_order);
-	head.hash = paths_hash(family, nexthop_id, sorted, n);
+		told[0].weight = 1; /* the kernel does not tell that of a single one */
+	/* Those of an IPv6 route are told in any order; in IPv4 another order is another route. */
+	if (n > 1 && family == FIB_IP6)
+		qsort(told, n, sizeof(*told), path_order);
+	head.hash = paths_hash(family, nexthop_id, told, n);
 	for (u32 i = kr->set_index[head.hash & kr->set_mask]; i; i = kr->sets[i]->chain) {
 		const struct kernel_set *s = kr->sets[i];
 
 		if (s->hash == head.hash && s->family == family && s->nexthop_id == nexthop_id &&
-		    s->n_paths == n && paths_equal(s->paths, sorted, n)) {
+		    s->n_paths == n && paths_equal(s->paths, told, n)) {
 			kernel_set_ref(kr, i);
 			return i;
 		}
 	}
-	return set_make(kr, &head, sorted);
+	return set_make(kr, &head, told);
 }
 
 u32 kernel_set_find(struct kernel_routes *kr, const struct mirror_route *r)

@@ -60,7 +60,8 @@ struct kernel_variant {
 		next; /* chain of the prefix: by rank of the table, metric, and the kernel's order */
 	u32 set, set_next, set_prev;
 	u32 metric;
-	u32 seen; /* number of the dump that held it last */
+	u32 seen : 31; /* number of the dump that held it last */
+	u32 untold : 1; /* that dump found it, and no message has told of it */
 	u8 rank;  /* of its table: into tables */
 	u8 type, protocol, scope;
 };
@@ -135,6 +136,7 @@ struct kernel_routes {
 
 	u32 dirty_first, dirty_last, n_dirty;
 	u32 part, batch;
+	u32 settled; /* number of the last dump whose late messages must have come */
 	struct kernel_dump dump;
 	u64 skipped[2][KERNEL_N_SKIPS];
 	u64 n_prefixes[2], n_elsewhere, n_unknown, n_cut, n_losses, n_late;

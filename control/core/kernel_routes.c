@@ -309,16 +309,39 @@ static void group_drop(struct kernel_routes *kr, const struct metric_group *g)
 	}
 }
 
-/*
- * Is it there already: because its next-hop object has changed, or a dump was faster? Else a replacement may well look
- * the same as a route behind the one whose place it takes.
- */
-static bool told_again(const struct kernel_routes *kr, const struct metric_group *g, u16 flags,
-		       const struct kernel_variant *v)
+/* Was it found by a dump that was faster than its message? */
+static u32 group_untold(const struct kernel_routes *kr, const struct metric_group *g,
+			const struct kernel_variant *of)
 {
-	if ((flags & NLM_F_EXCL) || !group_same(kr, g, v))
+	u32 i;
+
+	for (i = g->first; i; i = group_next(kr, g, i)) {
+		const struct kernel_variant *v = &kr->variants[i];
+
+		if (v->untold && v->seen > kr->settled && kernel_variant_same(kr, v, of))
+			return i;
+	}
+	return 0;
+}
+
+/*
+ * Is it there already, because its next-hop object has changed, or a dump was faster? Else it is one more: what makes
+ * two routes different (the weight of a single path, a source, an MTU) is not all told, or not kept. And a replacement
+ * may look the same as a route behind the one whose place it takes.
+ */
+static bool told_again4(struct kernel_routes *kr, const struct metric_group *g, u16 flags,
+			const struct kernel_variant *v)
+{
+	u32 i;
+
+	if (flags & NLM_F_EXCL)
 		return false;
-	return !(flags & NLM_F_REPLACE) || kr->sets[v->set]->nexthop_id;
+	if (kr->sets[v->set]->nexthop_id)
+		return group_same(kr, g, v);
+	i = flags & NLM_F_REPLACE ? 0 : group_untold(kr, g, v);
+	if (i)
+		kr->variants[i].untold = false;
+	return i;
 }
 
 /* fib_table_insert(): replace takes the place of the first, append goes behind the last, others go in front. */
@@ -326,7 +349,7 @@ static int add4(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 {
 	struct metric_group g = group_find(kr, entry, v);
 
-	if (told_again(kr, &g, flags, v)) {
+	if (told_again4(kr, &g, flags, v)) {
 		kernel_set_unref(kr, v->set);
 		return 0;
 	}
@@ -341,6 +364,15 @@ static int add4(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 	return variant_insert(kr, entry, v, g.before);
 }
 
+/* No two of a metric are the same but for what isn't told; again, a replacement may look like one behind. */
+static bool told_again6(const struct kernel_routes *kr, const struct metric_group *g, u16 flags,
+			const struct kernel_variant *v)
+{
+	if ((flags & NLM_F_EXCL) || !group_same(kr, g, v))
+		return false;
+	return !(flags & NLM_F_REPLACE) || kr->sets[v->set]->nexthop_id;
+}
+
 /* fib6_add_rt2node(); the message has all paths of a route that was joined. */
 static int add6(struct kernel_routes *kr, u32 entry, u16 flags, const struct kernel_variant *v)
 {
@@ -348,7 +380,7 @@ static int add6(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 	bool join = joinable(kr, v);
 	u32 old = join || (flags & NLM_F_REPLACE) ? group_joinable(kr, &g, join) : 0;
 
-	if (told_again(kr, &g, flags, v)) {
+	if (told_again6(kr, &g, flags, v)) {
 		kernel_set_unref(kr, v->set);
 		return 0;
 	}
@@ -422,12 +454,30 @@ static int del6_path(struct kernel_routes *kr, u32 entry, const struct metric_gr
 	return 0;
 }
 
+/* Is there another that looks the same, with a different one between them? */
+static bool same_apart(const struct kernel_routes *kr, const struct metric_group *g, u32 first,
+		       const struct kernel_variant *of)
+{
+	bool between = false;
+
+	for (u32 i = group_next(kr, g, first); i; i = group_next(kr, g, i)) {
+		bool same = kernel_variant_same(kr, &kr->variants[i], of);
+
+		if (same && between)
+			return true;
+		between = between || !same;
+	}
+	return false;
+}
+
 static int del(struct kernel_routes *kr, u32 entry, const struct kernel_variant *v,
 	       const struct mirror_route *r)
 {
 	struct metric_group g = group_find(kr, entry, v);
 	u32 i = group_same(kr, &g, v);
 
+	/* Which of several that look the same, only a comparison tells; of neighbours it makes no difference. */
+	kr->n_losses += i && same_apart(kr, &g, i, v);
 	if (!i && r->prefix.family == FIB_IP6 && r->type == RTN_UNICAST && !r->nexthop_id)
 		return del6_path(kr, entry, &g, r);
 	if (!i)

@@ -73,6 +73,8 @@ struct kernel_dump_result {
 
 /** kernel_routes_dump_end() - @complete: false: nothing is swept. */
 int kernel_routes_dump_end(struct kernel_routes *kr, bool complete, struct kernel_dump_result *ret);
+/** kernel_routes_dump_settled() - what a dump was faster to find than its message has been told by now, if ever. */
+void kernel_routes_dump_settled(struct kernel_routes *kr);
 
 /* Dumps of links, addresses and next hops: what is not told between mark and sweep is gone. */
 enum kernel_kind { KERNEL_LINKS, KERNEL_ADDRS, KERNEL_NEXTHOPS };
@@ -112,7 +114,10 @@ void kernel_routes_again(struct kernel_routes *kr);
 
 /** kernel_routes_late() - counts the prefixes that a dump repaired and a notification has then told of. */
 u64 kernel_routes_late(const struct kernel_routes *kr);
-/** kernel_routes_losses() - counts the changes of links and addresses at which the kernel may change routes silently. */
+/**
+ * kernel_routes_losses() - counts the changes of links and addresses at which the kernel may change routes silently, and
+ * deletions of which the message leaves open what was deleted.
+ */
 u64 kernel_routes_losses(const struct kernel_routes *kr);
 
 /* ---- questions -------------------------------------------------------------------------------------------------- */
