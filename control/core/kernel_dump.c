@@ -5,7 +5,8 @@
  * The socket's queue has dump and notifications in the kernel's order, but for one thing: a part of the dump is read
  * from the tables a moment before it is queued, and a change may be made and told within that moment. So a prefix that
  * was told of between the part before and this one cannot be judged by this one. And a writer may be stopped between
- * its change and telling of it: what is told after a repair was late, and no divergence.
+ * its change and telling of it: what is told after a repair was late, and no divergence. What a dump may have left out:
+ * kernel_gaps.c.
  */
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -17,6 +18,7 @@ void kernel_routes_dump_begin(struct kernel_routes *kr, u8 family)
 {
 	struct kernel_dump *d = &kr->dump;
 	struct kernel_group group = d->group;
+	struct kernel_gaps gaps = d->gaps;
 	u32 number = d->number + 1;
 
 	kr->part += 2; /* what was told before is no longer recent */
@@ -24,8 +26,10 @@ void kernel_routes_dump_begin(struct kernel_routes *kr, u8 family)
 				  .family = family,
 				  .number = number,
 				  .begin = kr->part,
-				  .group = group};
+				  .group = group,
+				  .gaps = gaps};
 	d->group.n = 0;
+	kernel_gaps_begin(&d->gaps);
 	for (u32 i = 1; i < kr->entry_pool.n; i++)
 		if (kr->entries[i].prefix.family == family)
 			kr->entries[i].flags &= (u8)~ENTRY_REPAIRED;
@@ -39,6 +43,8 @@ void kernel_routes_dump_settled(struct kernel_routes *kr)
 void kernel_routes_dump_part(struct kernel_routes *kr)
 {
 	kr->part++;
+	if (kr->dump.running)
+		kernel_gaps_part(kr);
 }
 
 static bool recent(const struct kernel_routes *kr, const struct kernel_entry *e)
@@ -154,7 +160,7 @@ static int group_close(struct kernel_routes *kr)
 	}
 	first = table_first(kr, entry, &before);
 	if (!group_equal(kr, first, false)) {
-		if (recent(kr, &kr->entries[entry])) {
+		if (d->group.torn || recent(kr, &kr->entries[entry])) {
 			d->result.again = true;
 		} else {
 			if (!group_equal(kr, first, true)) {
@@ -180,12 +186,14 @@ static bool group_continues(const struct kernel_dump *d, const struct fib_prefix
 int kernel_routes_dump_route(struct kernel_routes *kr, const struct mirror_route *r)
 {
 	struct kernel_dump *d = &kr->dump;
+	bool torn = d->gaps.open;
 	struct fib_prefix prefix;
 	int rank, err = 0;
 	u32 set;
 
 	if (!d->running || r->prefix.family != d->family)
 		return 0;
+	kernel_gaps_route(&d->gaps, kernel_table_rank(kr, r->table), &r->prefix);
 	rank = kernel_route_accept(kr, r, d->skipped, &prefix);
 	if (rank < 0)
 		return 0;
@@ -194,6 +202,7 @@ int kernel_routes_dump_route(struct kernel_routes *kr, const struct mirror_route
 		d->prefix = prefix;
 		d->rank = (u8)rank;
 		d->group_part = kr->part;
+		d->group.torn = torn;
 	}
 	set = kernel_set_find(kr, r);
 	if (!set)
@@ -214,21 +223,24 @@ int kernel_routes_dump_route(struct kernel_routes *kr, const struct mirror_route
 	return err;
 }
 
-/* What the dump didn't hold, unless it was told of since the dump began. */
+/* What the dump didn't hold, unless it was told of since the dump began, or may have been left out. */
 static void sweep(struct kernel_routes *kr, u32 entry)
 {
 	struct kernel_entry *e = &kr->entries[entry];
+	struct kernel_dump *d = &kr->dump;
 	bool gone = false;
 	u32 i, next;
 
-	if (e->touched < kr->dump.begin) {
-		for (i = e->first; i; i = next) {
-			next = kr->variants[i].next;
-			if (kr->variants[i].seen == kr->dump.number)
-				continue;
-			kernel_variant_del(kr, i);
-			gone = true;
+	for (i = e->touched < d->begin ? e->first : 0; i; i = next) {
+		next = kr->variants[i].next;
+		if (kr->variants[i].seen == d->number)
+			continue;
+		if (kernel_gaps_hide(&d->gaps, kr->variants[i].rank, &e->prefix)) {
+			d->result.again = true;
+			continue;
 		}
+		kernel_variant_del(kr, i);
+		gone = true;
 	}
 	kr->dump.result.n_gone += gone;
 	if (gone)
@@ -241,6 +253,7 @@ int kernel_routes_dump_end(struct kernel_routes *kr, bool complete, struct kerne
 	int err = group_close(kr);
 
 	d->running = false;
+	kernel_gaps_end(&d->gaps);
 	for (u32 i = 1; i < kr->entry_pool.n; i++) {
 		if (!(kr->entries[i].flags & ENTRY_USED) ||
 		    kr->entries[i].prefix.family != d->family)

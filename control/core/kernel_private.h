@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * kernel_private.h - the parts of the kernel's routes: kernel_routes.c (prefix → variants, notifications) and
- * kernel_dump.c (comparing) stand on kernel_paths.c (path sets, and the links and next-hop objects behind them);
- * kernel_take.c gives out what is dirty. One thread.
+ * kernel_dump.c (comparing; kernel_gaps.c: what a dump leaves out) stand on kernel_paths.c (path sets, and the links and
+ * next-hop objects behind them); kernel_take.c gives out what is dirty. One thread.
  */
 #pragma once
 
 #include "kernel_routes.h"
 
 #define KERNEL_NO_PORT UINT16_MAX
+#define KERNEL_NO_RANK UINT8_MAX
 
 /* ---- kernel_paths.c ------------------------------------------------------------------------------------------- */
 
@@ -60,9 +61,9 @@ struct kernel_variant {
 		next; /* chain of the prefix: by rank of the table, metric, and the kernel's order */
 	u32 set, set_next, set_prev;
 	u32 metric;
-	u32 seen : 31; /* number of the dump that held it last */
+	u32 seen : 31;	/* number of the dump that held it last */
 	u32 untold : 1; /* that dump found it, and no message has told of it */
-	u8 rank;  /* of its table: into tables */
+	u8 rank;	/* of its table: into tables */
 	u8 type, protocol, scope;
 };
 
@@ -94,6 +95,23 @@ struct kernel_pool {
 struct kernel_group {
 	struct kernel_variant *v; /* [n] of one prefix of a dump */
 	u32 n, cap;
+	bool torn; /* the tables changed while it was read: it may be short, or have some twice */
+};
+
+/* Of a table, behind one prefix and before another, in the order of reading. */
+struct kernel_gap {
+	struct fib_prefix after, before;
+	u8 rank;
+	bool to_end; /* there is no other */
+};
+
+struct kernel_gaps {
+	struct kernel_gap *gap;
+	u32 n, cap;
+	bool lost;		/* there was no memory for one */
+	bool any, open;		/* a route was read; the next one ends a gap */
+	u8 rank;		/* of the last route that was read; KERNEL_NO_RANK = not mirrored */
+	struct fib_prefix last; /* and its prefix */
 };
 
 struct kernel_dump {
@@ -105,6 +123,7 @@ struct kernel_dump {
 	struct fib_prefix prefix;
 	u8 rank;
 	struct kernel_group group;
+	struct kernel_gaps gaps;
 	struct kernel_dump_result result;
 	u64 skipped[KERNEL_N_SKIPS];
 };
@@ -136,6 +155,8 @@ struct kernel_routes {
 
 	u32 dirty_first, dirty_last, n_dirty;
 	u32 part, batch;
+	u32 told_part
+		[2]; /* in which a route of the family was told of last, whatever became of it */
 	u32 settled; /* number of the last dump whose late messages must have come */
 	struct kernel_dump dump;
 	u64 skipped[2][KERNEL_N_SKIPS];
@@ -158,6 +179,15 @@ void kernel_set_unlink(struct kernel_routes *kr, u32 variant);
 int kernel_sets_resolve(struct kernel_routes *kr);
 void kernel_paths_fini(struct kernel_routes *kr);
 
+/* kernel_gaps.c */
+void kernel_gaps_begin(struct kernel_gaps *g);
+void kernel_gaps_part(struct kernel_routes *kr);
+/* Of every route that is read, whether it is held or not. */
+void kernel_gaps_route(struct kernel_gaps *g, u8 rank, const struct fib_prefix *p);
+void kernel_gaps_end(struct kernel_gaps *g);
+/* May the dump have left it out? */
+bool kernel_gaps_hide(const struct kernel_gaps *g, u8 rank, const struct fib_prefix *p);
+
 /* kernel_routes.c */
 u32 kernel_entry_find(const struct kernel_routes *kr, const struct fib_prefix *p);
 u32 kernel_entry_get(struct kernel_routes *kr, const struct fib_prefix *p);
@@ -171,6 +201,8 @@ bool kernel_variant_same(const struct kernel_routes *kr, const struct kernel_var
 void kernel_entry_settle(struct kernel_routes *kr, u32 entry);
 void kernel_dirty(struct kernel_routes *kr, u32 entry);
 void kernel_all_dirty(struct kernel_routes *kr);
+/* The rank of a table; KERNEL_NO_RANK = it is not mirrored. */
+u8 kernel_table_rank(const struct kernel_routes *kr, u32 table);
 /* Which table it is in, and whether it is one to hold. Return: the rank, -1. */
 int kernel_route_accept(struct kernel_routes *kr, const struct mirror_route *r, u64 *skipped,
 			struct fib_prefix *ret_prefix);

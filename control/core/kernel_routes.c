@@ -513,30 +513,36 @@ static bool type_held(u8 type)
 	       type == RTN_PROHIBIT || type == RTN_THROW;
 }
 
+u8 kernel_table_rank(const struct kernel_routes *kr, u32 table)
+{
+	for (u32 i = 0; i < kr->n_tables; i++)
+		if (kr->tables[i].table == table)
+			return (u8)i;
+	return KERNEL_NO_RANK;
+}
+
 int kernel_route_accept(struct kernel_routes *kr, const struct mirror_route *r, u64 *skipped,
 			struct fib_prefix *ret_prefix)
 {
+	u8 rank = kernel_table_rank(kr, r->table);
 	enum kernel_skip why;
 
-	for (u32 i = 0; i < kr->n_tables; i++) {
-		if (kr->tables[i].table != r->table)
-			continue;
+	if (rank == KERNEL_NO_RANK)
+		why = KERNEL_SKIP_TABLE;
+	else if (r->tos && r->prefix.family == FIB_IP4)
+		why = KERNEL_SKIP_TOS;
+	else if (link_local(&r->prefix))
+		why = KERNEL_SKIP_LINK_LOCAL;
+	else if (multicast(r))
+		why = KERNEL_SKIP_MULTICAST;
+	else if (!type_held(r->type))
+		why = KERNEL_SKIP_TYPE;
+	else {
 		*ret_prefix = r->prefix;
-		ret_prefix->vrf = kr->tables[i].vrf;
-		if (r->tos && r->prefix.family == FIB_IP4)
-			why = KERNEL_SKIP_TOS;
-		else if (link_local(&r->prefix))
-			why = KERNEL_SKIP_LINK_LOCAL;
-		else if (multicast(r))
-			why = KERNEL_SKIP_MULTICAST;
-		else if (!type_held(r->type))
-			why = KERNEL_SKIP_TYPE;
-		else
-			return (int)i;
-		skipped[why]++;
-		return -1;
+		ret_prefix->vrf = kr->tables[rank].vrf;
+		return rank;
 	}
-	skipped[KERNEL_SKIP_TABLE]++;
+	skipped[why]++;
 	return -1;
 }
 
@@ -561,6 +567,7 @@ int kernel_routes_route(struct kernel_routes *kr, enum mirror_verb verb, u16 nlm
 	int rank = kernel_route_accept(kr, r, skipped, &prefix), err;
 	u32 entry;
 
+	kr->told_part[kernel_family(r->prefix.family)] = kr->part;
 	if (rank < 0)
 		return 0;
 	if (r->cut)
@@ -655,6 +662,7 @@ void kernel_routes_free(struct kernel_routes *kr)
 	free(kr->variants);
 	free(kr->entry_index);
 	free(kr->dump.group.v);
+	free(kr->dump.gaps.gap);
 	free(kr);
 }
 

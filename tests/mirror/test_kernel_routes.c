@@ -21,8 +21,9 @@
 
 #include "core/kernel_routes.h"
 
-#define N_PREFIXES 12 /* half of them IPv6 */
-#define N_LINKS	   3  /* 1 and 2 are twins of p1 and p2 */
+#define N_PREFIXES                                                                                 \
+	12 /* half of them IPv6, the last of which covers the others and is read after them */
+#define N_LINKS	   3 /* 1 and 2 are twins of p1 and p2 */
 #define MAX_ROUTES 256
 
 /* ---- the model ------------------------------------------------------------------------------------------------ */
@@ -30,7 +31,7 @@
 struct model_route {
 	u32 prefix, metric;
 	u8 type, protocol;
-	u8 hidden;   /* IPv4: what makes it another route and isn't told, as the weight of its single path */
+	u8 hidden; /* IPv4: what makes it another route and isn't told, as the weight of its single path */
 	u32 n_paths; /* IPv6: 1 or 0 */
 	struct mirror_path paths[3];
 };
@@ -41,6 +42,7 @@ struct model {
 	bool up[N_LINKS + 1], carrier[N_LINKS + 1];
 	struct kernel_routes *kr;
 	bool lossy;   /* notifications are lost at random */
+	u64 version6; /* of the IPv6 tables */
 	bool unclear; /* several that look the same: which of them has gone was not told */
 	u64 rng;
 };
@@ -62,7 +64,18 @@ static struct fib_prefix prefix_of(u32 i)
 		p.addr.lo = 0x14000000u + (i << 8);
 	else
 		p.addr.hi = 0x20010db900000000ull + ((u64)i << 16);
+	if (i == N_PREFIXES - 1) {
+		p.addr.hi = 0x20010db900000000ull;
+		p.len = 44;
+	}
 	return p;
+}
+
+static u32 prefix_index(const struct fib_prefix *p)
+{
+	if (p->family == FIB_IP4)
+		return (p->addr.lo >> 8) & 0xff;
+	return p->len == 44 ? N_PREFIXES - 1 : (p->addr.hi >> 16) & 0xff;
 }
 
 static bool six(const struct model_route *r)
@@ -114,6 +127,7 @@ static void tell(struct model *m, enum mirror_verb verb, u16 flags, const struct
 {
 	struct mirror_route msg;
 
+	m->version6 += six(r);
 	message_of(m, r, &msg);
 	if (verb == MIRROR_DEL && joinable(r)) { /* told when it has left the others */
 		msg.n_paths = 1;
@@ -409,8 +423,7 @@ static void take_all(struct model *m)
 		assert_int_equal(kernel_routes_take(m->kr, 1 + below(m, 8), &b), 0);
 		for (u32 i = 0; i < b.n; i++) {
 			const struct kernel_change *c = &b.changes[i];
-			u32 prefix = c->prefix.family == FIB_IP4 ? (c->prefix.addr.lo >> 8) & 0xff
-								 : (c->prefix.addr.hi >> 16) & 0xff;
+			u32 prefix = prefix_index(&c->prefix);
 			struct answer *a = &given[prefix];
 
 			*a = (struct answer){!c->del, c->del ? 0 : c->type, c->protocol, c->n_paths,
@@ -524,6 +537,122 @@ static void history_run(u64 seed, bool lossy)
 	kernel_routes_free(m.kr);
 }
 
+/* ---- a dump in parts, while routes change ---------------------------------------------------------------------------- */
+
+struct reader {
+	u8 family;
+	u32 at;	     /* IPv4: the prefix to go on from; IPv6: how many are through */
+	u32 in_node; /* how many of its routes are through */
+	u64 version; /* of the IPv6 tables when the part before was read */
+	bool done;
+};
+
+/* Return: the prefix that is read next, or N_PREFIXES. */
+static u32 node_find(const struct model *m, const struct reader *r)
+{
+	u32 prefix = N_PREFIXES, n = 0;
+
+	for (u32 i = 0; i < m->n; i++) {
+		if (six(&m->r[i]) != (r->family == FIB_IP6) || m->r[i].prefix == prefix)
+			continue;
+		prefix = m->r[i].prefix;
+		if (r->family == FIB_IP6 ? n == r->at : prefix >= r->at)
+			return prefix;
+		n++;
+	}
+	return N_PREFIXES;
+}
+
+/* Return: the n-th route of a prefix, those that are joined once; MAX_ROUTES: it has no more. */
+static u32 route_of(const struct model *m, u32 prefix, u32 n)
+{
+	for (u32 i = 0; i < m->n; i++)
+		if (m->r[i].prefix == prefix && !dumped_before(m, i) && n-- == 0)
+			return i;
+	return MAX_ROUTES;
+}
+
+/* As fib6_dump_table() and fn_trie_dump_leaf() find back to where they were. */
+static u32 part_read(const struct model *m, struct reader *r, u32 max, struct mirror_route *ret)
+{
+	u32 n = 0;
+
+	if (r->family == FIB_IP6 && r->version != m->version6)
+		r->in_node = 0;
+	r->version = m->version6;
+	while (n < max && !r->done) {
+		u32 prefix = node_find(m, r), route = route_of(m, prefix, r->in_node);
+
+		if (route < MAX_ROUTES) {
+			message_of(m, &m->r[route], &ret[n++]);
+			r->in_node++;
+			continue;
+		}
+		r->done = prefix == N_PREFIXES;
+		r->at = r->family == FIB_IP6 ? r->at + 1 : prefix + 1;
+		r->in_node = 0;
+	}
+	return n;
+}
+
+static void some_changes(struct model *m)
+{
+	for (u32 i = below(m, 3); i > 0; i--) {
+		if (below(m, 2))
+			random_add(m);
+		else if (m->n)
+			model_del(m, below(m, m->n));
+	}
+}
+
+/* A part is read, and then queued: what is told between is before it in the queue. */
+static u64 dump_changing(struct model *m, u8 family)
+{
+	struct reader r = {.family = family, .version = m->version6};
+	static struct mirror_route part[4];
+	struct kernel_dump_result result;
+
+	kernel_routes_dump_begin(m->kr, family);
+	while (!r.done) {
+		u32 n = part_read(m, &r, 1 + below(m, 4), part);
+
+		some_changes(m);
+		kernel_routes_dump_part(m->kr);
+		for (u32 i = 0; i < n; i++)
+			assert_int_equal(kernel_routes_dump_route(m->kr, &part[i]), 0);
+		some_changes(m);
+	}
+	assert_int_equal(kernel_routes_dump_end(m->kr, true, &result), 0);
+	return result.n_changed + result.n_gone;
+}
+
+static void history_dumped(u64 seed)
+{
+	struct model m = {.rng = seed * 0x9e3779b97f4a7c15ull + 1};
+
+	memset(given, 0, sizeof(given));
+	assert_int_equal(kernel_routes_create(NULL, 0, &m.kr), 0);
+	for (u32 i = 1; i <= N_LINKS; i++) {
+		m.up[i] = m.carrier[i] = true;
+		link_tell(&m, i);
+	}
+	for (u32 step = 0; step < 60; step++) {
+		u64 found;
+
+		m.unclear = false;
+		some_changes(&m);
+		found = dump_changing(&m, step % 2 ? FIB_IP4 : FIB_IP6);
+		kernel_routes_dump_settled(m.kr);
+		if (found && !m.unclear)
+			fail_msg("seed %llu step %u: found what was told", (unsigned long long)seed,
+				 step);
+		if (m.unclear)
+			dump_all(&m);
+		compare(&m, seed, step);
+	}
+	kernel_routes_free(m.kr);
+}
+
 static u64 seed_first(void)
 {
 	const char *text = getenv("DWCP_TEST_SEED");
@@ -539,6 +668,15 @@ static void test_followed(void **state)
 	print_message("DWCP_TEST_SEED=%llu\n", (unsigned long long)seed);
 	for (u32 i = 0; i < 300; i++)
 		history_run(seed + i, false);
+}
+
+static void test_dumped_while_changing(void **state)
+{
+	u64 seed = seed_first();
+
+	(void)state;
+	for (u32 i = 0; i < 300; i++)
+		history_dumped(seed + i);
 }
 
 static void test_lost_and_dumped(void **state)
@@ -777,10 +915,15 @@ static void test_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_followed),	cmocka_unit_test(test_lost_and_dumped),
-		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_dump_race),
-		cmocka_unit_test(test_divergence),	cmocka_unit_test(test_dump_was_faster),
-		cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_followed),
+		cmocka_unit_test(test_lost_and_dumped),
+		cmocka_unit_test(test_dumped_while_changing),
+		cmocka_unit_test(test_nexthop_objects),
+		cmocka_unit_test(test_dump_race),
+		cmocka_unit_test(test_divergence),
+		cmocka_unit_test(test_dump_was_faster),
+		cmocka_unit_test(test_no_twins),
+		cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
