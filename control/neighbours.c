@@ -125,6 +125,7 @@ static void addresses_note(struct neighbour_watch *w, u32 place)
 	if (!a)
 		return;
 	memcpy(a->port, w->s.ports[place].name, sizeof(a->port));
+	a->down = t->down;
 	a->n = twin_addresses_list(t, a->addr, DWCP_ARRAY_LEN(a->addr));
 	j->addresses[j->n_addresses++] = a;
 	t->changed = false;
@@ -382,6 +383,7 @@ static void link_heard(struct neighbour_watch *w, const struct heard *h, u8 plac
 						 .up = up},
 			now_ns);
 	twin_addresses_link(&w->addresses[place], ifindex, l->tap);
+	twin_addresses_carrier(&w->addresses[place], up);
 }
 
 static void answer_heard(struct neighbour_watch *w, const struct heard *h, u8 place, u64 now_ns)

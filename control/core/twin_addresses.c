@@ -96,6 +96,14 @@ void twin_addresses_link(struct twin_addresses *t, u32 ifindex, bool ours)
 	prune(t);
 }
 
+void twin_addresses_carrier(struct twin_addresses *t, bool up)
+{
+	bool down = t->ifindex && !up;
+
+	t->changed = t->changed || t->down != down;
+	t->down = down;
+}
+
 int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb,
 			  const struct mirror_addr *a)
 {

@@ -29,6 +29,7 @@ struct twin_address {
 struct twin_addresses {
 	u32 ifindex;  /* of the twin; 0 = none */
 	bool ours;    /* a TAP: what bears the name of a port and is none isn't touched */
+	bool down;    /* nothing leaves by it: its prefixes are not connected. Without a twin the configuration counts */
 	bool changed; /* what the tables should know of */
 	u64 n_ignored;
 	u32 n, cap;
@@ -46,6 +47,8 @@ void twin_addresses_fini(struct twin_addresses *t);
 int twin_addresses_want(struct twin_addresses *t, const struct config_addr *a, u32 n);
 /** twin_addresses_link() - @ifindex: 0 = there is no twin any more. */
 void twin_addresses_link(struct twin_addresses *t, u32 ifindex, bool ours);
+/** twin_addresses_carrier() - @up: the twin is up, and has a carrier. */
+void twin_addresses_carrier(struct twin_addresses *t, bool up);
 /** twin_addresses_kernel() - Return: 0, -ENOMEM. */
 int twin_addresses_kernel(struct twin_addresses *t, enum mirror_verb verb,
 			  const struct mirror_addr *a);

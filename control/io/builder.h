@@ -136,6 +136,7 @@ struct builder_neighbour {
 /* All that a port's twin has. */
 struct builder_addresses {
 	char port[CONFIG_NAME_MAX];
+	bool down; /* nothing leaves by it */
 	u32 n;
 	struct config_addr addr[BUILDER_MAX_ADDRESSES];
 };

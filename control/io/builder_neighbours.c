@@ -36,7 +36,9 @@ static int addresses_apply(struct builder *b, const struct builder_addresses *a)
 
 	if (port < 0)
 		return 0;
-	err = rib_port_addresses_set(b->rib, (u16)port, a->addr, a->n);
+	err = rib_port_link_set(b->rib, (u16)port, !a->down);
+	if (!err)
+		err = rib_port_addresses_set(b->rib, (u16)port, a->addr, a->n);
 	return err == -EINVAL ? 0 : err;
 }
 

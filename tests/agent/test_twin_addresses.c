@@ -177,6 +177,28 @@ static void test_ready(void **state)
 	twin_addresses_fini(&t);
 }
 
+/* Nothing leaves by a twin that is down; without one the configuration counts. */
+static void test_carrier(void **state)
+{
+	struct twin_addresses t = {0};
+
+	(void)state;
+	twin_addresses_carrier(&t, false);
+	assert_false(t.down || t.changed);
+	twin_addresses_link(&t, IFINDEX, true);
+	twin_addresses_carrier(&t, true);
+	assert_false(t.down || t.changed);
+	twin_addresses_carrier(&t, false);
+	assert_true(t.down && t.changed);
+	t.changed = false;
+	twin_addresses_carrier(&t, false);
+	assert_true(t.down && !t.changed);
+	twin_addresses_link(&t, 0, false);
+	twin_addresses_carrier(&t, false);
+	assert_true(!t.down && t.changed);
+	twin_addresses_fini(&t);
+}
+
 static void test_many(void **state)
 {
 	struct twin_addresses t = {0};
@@ -200,7 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_and_take), cmocka_unit_test(test_others),
 		cmocka_unit_test(test_dump),	     cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_ready),	     cmocka_unit_test(test_many),
+		cmocka_unit_test(test_ready),	     cmocka_unit_test(test_carrier),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,14 @@ void rib_gateways_again(struct rib *r);
  */
 int rib_port_addresses_set(struct rib *r, u16 port_idx, const struct config_addr *a, u32 n);
 
+/**
+ * rib_port_link_set() - does anything leave by the port? Until it is told, it does. While nothing does, its prefixes and
+ * the hosts on them are no connected routes: others for the same addresses count. The router's own addresses stay, and
+ * gateways are found by its prefixes as before. Outlives rib_configure() as long as a port of that name is configured.
+ * Return: 0; -EINVAL (port: nothing has changed); -ENOMEM (call again).
+ */
+int rib_port_link_set(struct rib *r, u16 port_idx, bool up);
+
 /** rib_route_set() - add or replace the route of one source. Return: 0, -EINVAL (gateway not reachable on any port), -ENOMEM. */
 int rib_route_set(struct rib *r, u8 source, const struct route_cfg *route);
 /** rib_route_del() - Return: 0, -ENOENT. */

@@ -150,6 +150,8 @@ static int ports_build(struct rib_adjacency *a, const struct rib_adjacency *old,
 		a->by_index[i] = port_intern(a, cfg->ports[i].name);
 		a->ports[a->by_index[i]].index = i;
 	}
+	for (u32 i = 0; i < a->n_ports; i++)
+		a->ports[i].down = a->ports[i].down && a->ports[i].index != RIB_NO_PORT;
 	a->n_index = cfg->n_ports;
 	return 0;
 }
@@ -214,12 +216,15 @@ int rib_connected_replace(struct rib *r)
 
 	if (!routes || !paths)
 		goto out;
-	for (u32 i = 0; i < a->n_connected; i++, n++) {
+	for (u32 i = 0; i < a->n_connected; i++) {
 		const struct rib_connected *c = &a->connected[i];
 
+		if (a->ports[c->port].down)
+			continue;
 		routes[n].prefix =
 			(struct fib_prefix){.addr = c->addr, .family = c->family, .len = c->len};
 		connected_route(&routes[n], &paths[n], a->ports[c->port].index);
+		n++;
 	}
 	for (u32 i = 0; i < a->n_neighbours; i++) {
 		const struct rib_neighbour *nb = &a->neighbours[i];
@@ -227,7 +232,7 @@ int rib_connected_replace(struct rib *r)
 					      .port = RIB_NO_PORT,
 					      .family = nb->family};
 
-		if (rib_addr_is_link_local(nb->family, &nb->addr))
+		if (rib_addr_is_link_local(nb->family, &nb->addr) || a->ports[nb->port].down)
 			continue;
 		rib_host_prefix(&routes[n].prefix, nb->family, &nb->addr);
 		connected_route(&routes[n], &paths[n], a->ports[nb->port].index);
@@ -252,6 +257,23 @@ int rib_connected_replace(struct rib *r)
 out:
 	free(routes);
 	free(paths);
+	return err;
+}
+
+int rib_port_link_set(struct rib *r, u16 port_idx, bool up)
+{
+	struct rib_adjacency *a = &r->adj;
+	struct rib_port *p;
+	int err;
+
+	if (port_idx >= a->n_index)
+		return -EINVAL;
+	p = &a->ports[a->by_index[port_idx]];
+	if (!r->connected_stale && p->down == !up)
+		return 0;
+	p->down = !up;
+	err = rib_connected_replace(r);
+	r->connected_stale = err != 0;
 	return err;
 }
 

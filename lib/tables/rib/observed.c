@@ -166,7 +166,7 @@ static bool on_link(const struct rib *r, u16 port, u8 family, const struct fib_a
 
 bool rib_observed_has_host(const struct rib *r, const struct rib_observed_entry *e)
 {
-	return e->family && e->state != RIB_NEIGHBOUR_INCOMPLETE &&
+	return e->family && e->state != RIB_NEIGHBOUR_INCOMPLETE && !r->adj.ports[e->port].down &&
 	       on_link(r, e->port, e->family, &e->addr) &&
 	       !rib_neighbour_configured(&r->adj, e->family, &e->addr);
 }

@@ -144,6 +144,7 @@ struct rib_port {
 	char name[CONFIG_NAME_MAX];
 	u64 hash;  /* of the name */
 	u16 index; /* now; RIB_NO_PORT = not configured */
+	bool down; /* by rib_port_link_set() */
 };
 
 /* One of the router's own. */
@@ -404,6 +405,7 @@ struct rib {
 	u8 protocol; /* of the route that is being put */
 	bool dirty;
 	bool addresses_stale;	    /* routes don't follow the addresses yet: memory was short */
+	bool connected_stale;	    /* nor the links */
 	u32 log[RIB_LOG_STEPS + 1]; /* group.c */
 	struct rib_segments published[RIB_N_SECTIONS];
 	struct table_image image;

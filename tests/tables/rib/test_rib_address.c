@@ -162,6 +162,46 @@ static void observed_outlives_a_reload(void **state)
 	scene_fini(&s);
 }
 
+/* Nothing is sent into a link that is down while there is another way; what the router is stays. */
+static void link_down(void **state)
+{
+	struct neighbour_cfg seen = {.mac = {2, 0, 0, 0, 0, 7},
+				     .addr = {.addr = {0, 0xc0000207}, .family = FIB_IP4}};
+	struct path_cfg via = path_via("192.0.2.7", PATH_AUTO, 1);
+	struct route_cfg route = route_via("10.0.0.0/8", &via, 1);
+	struct route_cfg other = route_type("192.0.0.0/16", ROUTE_BLACKHOLE);
+	struct scene s;
+
+	scene_init(&s);
+	assert_int_equal(rib_route_set(s.f.r, RIB_KERNEL, &other), 0);
+	assert_int_equal(rib_neighbour_set(s.f.r, &seen, RIB_NEIGHBOUR_RESOLVED), 0);
+	fixture_publish(&s.f);
+	assert_int_equal(type_at(&s, "192.0.2.8"), DWCP_NEXTHOP_UNRESOLVED);
+	assert_int_equal(type_at(&s, "192.0.2.7"), DWCP_NEXTHOP_FORWARD);
+
+	assert_int_equal(rib_port_link_set(s.f.r, 0, false), 0);
+	for (u32 i = 0; i < 2; i++) {
+		fixture_publish(&s.f);
+		assert_int_equal(type_at(&s, "192.0.2.8"), DWCP_NEXTHOP_BLACKHOLE);
+		assert_int_equal(type_at(&s, "192.0.2.7"), DWCP_NEXTHOP_BLACKHOLE);
+		assert_int_equal(type_at(&s, "192.0.2.1"), DWCP_NEXTHOP_LOCAL);
+		assert_int_equal(type_at(&s, "2001:db8::2"), DWCP_NEXTHOP_NONE);
+		assert_int_equal(rib_route_set(s.f.r, RIB_STATIC, &route), 0);
+		/* what comes meanwhile doesn't bring it back */
+		assert_int_equal(rib_neighbour_set(s.f.r, &seen, RIB_NEIGHBOUR_RESOLVED), 0);
+		assert_int_equal(rib_configure(s.f.r, s.cfg), 0);
+	}
+	assert_int_equal(rib_port_link_set(s.f.r, 0, true), 0);
+	fixture_publish(&s.f);
+	assert_int_equal(type_at(&s, "192.0.2.8"), DWCP_NEXTHOP_UNRESOLVED);
+	assert_int_equal(type_at(&s, "192.0.2.7"), DWCP_NEXTHOP_FORWARD);
+	assert_int_equal(type_at(&s, "2001:db8::2"), DWCP_NEXTHOP_UNRESOLVED);
+	assert_int_equal(rib_port_link_set(s.f.r, 0, true), 0);
+	assert_false(rib_dirty(s.f.r));
+	assert_int_equal(rib_port_link_set(s.f.r, 3, true), -EINVAL);
+	scene_fini(&s);
+}
+
 static void what_is_refused_changes_nothing(void **state)
 {
 	struct config_addr good = address("198.51.100.1/24"), bad = good;
@@ -216,6 +256,7 @@ int main(void)
 		cmocka_unit_test(configured),
 		cmocka_unit_test(observed),
 		cmocka_unit_test(observed_outlives_a_reload),
+		cmocka_unit_test(link_down),
 		cmocka_unit_test(what_is_refused_changes_nothing),
 		cmocka_unit_test(left_out),
 	};

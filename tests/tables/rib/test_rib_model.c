@@ -56,6 +56,7 @@ struct model {
 	bool told[N_NAMES][32];	  /* of gateway_pool on a port: used by someone, as last told */
 	struct dwcp_config *c;	  /* as last configured */
 	int name[N_NAMES];	  /* of the i-th port */
+	bool down[N_NAMES];	  /* by name */
 	struct fib_prefix walked; /* last in the walk */
 };
 
@@ -530,7 +531,7 @@ static void hosts_put(struct model *m)
 		for (u32 k = 0; k < m->c->n_neighbours; k++)
 			configured = configured || addr_same(&m->c->neighbours[k].addr, &s->addr);
 		if (!configured && port >= 0 && m->name[port] == s->name && !link_local(&s->addr) &&
-		    s->state != RIB_NEIGHBOUR_INCOMPLETE)
+		    s->state != RIB_NEIGHBOUR_INCOMPLETE && !m->down[s->name])
 			connected_put(m, RIB_CONNECTED, s->addr.family, s->addr.addr,
 				      s->addr.family == FIB_IP4 ? 32 : 128, &p);
 	}
@@ -549,7 +550,7 @@ static void connected_model(struct model *m)
 			u8 max = a->family == FIB_IP4 ? 32 : 128;
 
 			connected_put(m, RIB_LOCAL, a->family, a->addr, max, NULL);
-			if (a->prefix_len < max && !link_local(a))
+			if (a->prefix_len < max && !link_local(a) && !m->down[m->name[i]])
 				connected_put(m, RIB_CONNECTED, a->family, a->addr, a->prefix_len,
 					      &link);
 		}
@@ -561,7 +562,7 @@ static void connected_model(struct model *m)
 				  .svlan = n->svlan,
 				  .weight = 1};
 
-		if (!link_local(&n->addr))
+		if (!link_local(&n->addr) && !m->down[m->name[n->port_idx]])
 			connected_put(m, RIB_CONNECTED, n->addr.family, n->addr.addr,
 				      n->addr.family == FIB_IP4 ? 32 : 128, &p);
 	}
@@ -587,9 +588,28 @@ static void configure(struct model *m)
 		else
 			i++;
 	}
+	for (int name = 0; name < N_NAMES; name++) {
+		u32 k = 0;
+
+		while (k < c->n_ports && m->name[k] != name)
+			k++;
+		m->down[name] = m->down[name] && k < c->n_ports;
+	}
 	connected_model(m);
 	rib_gateways_again(m->f.r);
 	memset(m->told, 0, sizeof(m->told)); /* indices are others now */
+}
+
+static void link_set(struct model *m)
+{
+	u32 port = one_of(m, N_NAMES);
+	bool up = one_of(m, 2);
+
+	assert_int_equal(rib_port_link_set(m->f.r, (u16)port, up),
+			 port < m->c->n_ports ? 0 : -EINVAL);
+	if (port < m->c->n_ports)
+		m->down[m->name[port]] = !up;
+	connected_model(m);
 }
 
 static void seen_set(struct model *m)
@@ -817,8 +837,10 @@ static void run(u64 seed)
 	for (u32 step = 0; step < STEPS; step++) {
 		u32 what = one_of(&m, 100);
 
-		if (what < 40)
+		if (what < 36)
 			route_set(&m);
+		else if (what < 40)
+			link_set(&m);
 		else if (what < 48)
 			seen_set(&m);
 		else if (what < 52)
