@@ -15,6 +15,8 @@ import time
 SKIP = 77
 PORTS = ("p0", "p1")  # twins; m0 is an interface of the kernel alone
 LINKS = PORTS + ("m0",)
+TABLES = {5: 77}  # by VRF, beside the main one; the kernel looks them up for packets with that mark
+TABLES_CFG = "tables = ({ table = 254; }, { table = 77; vrf = 5; });"
 
 
 def skip(why):
@@ -87,6 +89,10 @@ def links_make():
         address_add(name)
     sysctl("net.ipv4.conf.all.ignore_routes_with_linkdown", 1)
     sysctl("net.ipv6.conf.all.ignore_routes_with_linkdown", 1)
+    for table in TABLES.values():
+        for family in ("-4", "-6"):
+            ip(family, "rule", "add", "pref", "100", "fwmark", str(table), "lookup", str(table))
+            ip(family, "rule", "add", "pref", "101", "fwmark", str(table), "unreachable")
 
 
 class Api:
@@ -102,7 +108,10 @@ class Api:
             self.file = s.makefile("rwb")
         self.file.write(("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % uri).encode())
         self.file.flush()
-        status = int(self.file.readline().split()[1])
+        answer = self.file.readline().split()
+        if len(answer) < 2:
+            raise RuntimeError("%s: no answer" % uri)
+        status = int(answer[1])
         length = 0
         while True:
             line = self.file.readline().strip().lower()
@@ -161,8 +170,8 @@ class Agent:
             self.wait(lambda: (self.lookup(mark)["prefix"] == mark + "/32") == there, seconds)
         self.wait(lambda: self.mirror()["pending"] == 0, seconds)
 
-    def lookup(self, address):
-        return self.api.get("/v1/routes/lookup?address=" + address)
+    def lookup(self, address, vrf=0):
+        return self.api.get("/v1/routes/lookup?address=%s&vrf=%d" % (address, vrf))
 
     def logged(self):
         with open(self.dir + "/log", encoding="utf-8") as f:
@@ -177,6 +186,8 @@ class Agent:
         return rc
 
     def close(self):
+        if self.process and self.process.poll() not in (None, 0, -9):
+            print("the agent ended with %d: %s" % (self.process.returncode, self.logged()[-3000:]))
         if self.process:
             self.stop(9)
         shutil.rmtree(self.dir)
@@ -208,7 +219,7 @@ def kernel_answer(route, error):
     kind = TYPES[route.get("type", "unicast")]
     prefix = route["dst"]
     if prefix == "default":
-        prefix = "::/0" if ":" in str(route.get("gateway", route.get("via", "")) or route["asked"]) else "0.0.0.0/0"
+        prefix = "::/0" if ":" in route["asked"] else "0.0.0.0/0"
     if "/" not in prefix:
         prefix += "/128" if ":" in prefix else "/32"
     if kind != "unicast":
@@ -228,9 +239,14 @@ def agent_answer(r):
     return (r["type"], r["prefix"], tuple(paths))
 
 
-def one_of(address, agent):
+def kernel_words(wanted):
+    address, vrf = wanted
+    return [address] + (["mark", str(TABLES[vrf])] if vrf else [])
+
+
+def one_of(wanted, agent):
     """Does the path that the kernel takes belong to those of the agent?"""
-    r = ip("-j", "route", "get", address, check=False)
+    r = ip("-j", "route", "get", *kernel_words(wanted), check=False)
     if r.returncode:
         return same(kernel_answer(None, r.stderr), agent)
     hop = json.loads(r.stdout)[0]
@@ -247,27 +263,36 @@ def same(kernel, agent):
 
 
 def kernel_answers(wanted):
-    out, errors = ip_batch(["route get fibmatch " + a for a in wanted])
+    out, errors = ip_batch([" ".join(["route", "get", "fibmatch"] + kernel_words(w)) for w in wanted])
     lines = iter(out.splitlines())
     answers = []
-    for i, a in enumerate(wanted):
+    for i, (address, _) in enumerate(wanted):
         if i in errors:
             answers.append(kernel_answer(None, errors[i]))
             continue
         route = json.loads(next(lines))[0]
-        route["asked"] = a
+        route["asked"] = address
         answers.append(kernel_answer(route, None))
     return answers
 
 
 def differences(agent, wanted):
+    """Of (address, VRF) each."""
     found = []
-    for a, k in zip(wanted, kernel_answers(wanted)):
-        ours = agent_answer(agent.lookup(a))
+    for w, k in zip(wanted, kernel_answers(wanted)):
+        ours = agent_answer(agent.lookup(*w))
         if k[0] == "object":
-            if not one_of(a, ours):
+            if not one_of(w, ours):
                 found.append("%s: the agent says %s, the kernel %s"
-                             % (a, ours, ip("route", "get", a, check=False).stdout))
+                             % (w, ours, ip("route", "get", *kernel_words(w), check=False).stdout))
         elif not same(k, ours):
-            found.append("%s: the kernel says %s, the agent %s" % (a, k, ours))
+            found.append("%s: the kernel says %s, the agent %s" % (w, k, ours))
+        if len(found) == 1:
+            found.append(tables_of(w))
     return found
+
+
+def tables_of(wanted):
+    address, vrf = wanted
+    out = ip("-6" if ":" in address else "-4", "route", "show", "table", str(TABLES.get(vrf, 254)), "match", address).stdout
+    return "\n".join([out, ip("nexthop").stdout, ip("-br", "addr").stdout])

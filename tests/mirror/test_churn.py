@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_churn - random changes of routes, next-hop objects, links and addresses, then the agent's answers against the
-kernel's own for random addresses. No difference is allowed, and none may need a periodic comparison to be found.
+"""test_churn - random changes of routes, next-hop objects, links and addresses in two tables, and the agent's answers
+against the kernel's own for random addresses, again and again. No difference is allowed, and none may need a periodic
+comparison to be found.
 
     test_churn.py AGENT [SECONDS [SEED]]
+
+DWCP_TEST_FULL=1: ten minutes, and 100,000 addresses at the end.
 """
 import os
 import random
@@ -18,17 +21,17 @@ PROTOCOLS = ["bird", "zebra", "static", "186"]
 
 
 class Churn:
-    def __init__(self, rng):
-        self.rng = rng
+    def __init__(self, rng, vrfs=()):
+        self.rng, self.vrfs = rng, list(vrfs)
         self.down, self.unplugged, self.bare = set(), set(), set()
 
     # ---- what changes are made of ----
     def prefix(self, v6):
         if v6:
-            n = self.rng.choice([28, 32, 48, 48, 64, 128])
+            n = self.rng.choice([0, 28, 32, 48, 48, 64, 128])
             bits = (0x20010DB9 << 96) | self.rng.getrandbits(4) << 76 | self.rng.getrandbits(3) << 61 | self.rng.getrandbits(2)
             return "%s/%d" % (v6_text(bits >> (128 - n) << (128 - n)), n)
-        n = self.rng.choice([8, 12, 16, 22, 24, 24, 32])
+        n = self.rng.choice([0, 8, 12, 16, 22, 24, 24, 32])
         bits = 20 << 24 | self.rng.getrandbits(3) << 18 | self.rng.getrandbits(3) << 9 | self.rng.getrandbits(2)
         return "%s/%d" % (v4_text(bits >> (32 - n) << (32 - n)), n)
 
@@ -63,12 +66,17 @@ class Churn:
             body = self.prefix(v6)
         else:
             body = "%s %s" % (self.prefix(v6), self.hops(v6))
+        # of several IPv4 default routes of a metric the kernel takes one whose gateway answers
+        if "0.0.0.0/0" in body and verb in ("append", "prepend"):
+            verb = "add"
         metric = r.choice(METRICS)
         # the kernel's own dump leaves out what stands between the paths of an IPv6 route of the same metric
         if v6 and kind < 0.30:
             metric = 30 if kind < 0.12 else 40
         # options stand before the first nexthop
         head, sep, tail = body.partition(" nexthop ")
+        if self.vrfs and r.random() < 0.2:
+            head += " table %d" % lab.TABLES[r.choice(self.vrfs)]
         if metric:
             head += " metric %d" % metric
         if verb != "del":
@@ -113,17 +121,17 @@ class Churn:
                 lab.ip("addr", "del", a, "dev", name, check=False)
 
     def addresses(self, n):
-        out = ["127.0.0.1"]
-        # a port's own network stays connected without a carrier: what is behind it is the port's matter
-        if not self.down | self.unplugged | self.bare:
-            out += ["10.0.0.9", "10.0.1.1", "10.0.2.255", "2001:db8::1", "2001:db8:1::77"]
+        own = ["127.0.0.1"]
+        for i in range(len(lab.LINKS)):
+            own += [a % i for a in ("10.0.%d.9", "10.0.%d.1", "10.0.%d.255", "2001:db8:%d::1", "2001:db8:%d::77")]
+        out = []
         for _ in range(n // 2):
-            p = self.prefix(False).split("/")[0].split(".")
+            p = ["20"] + self.prefix(False).split("/")[0].split(".")[1:]
             p[self.rng.randint(1, 3)] = str(self.rng.randint(0, 255))
             out.append(".".join(p))
             bits = (0x20010DB9 << 96) | self.rng.getrandbits(4) << 76 | self.rng.getrandbits(3) << 61
             out.append(v6_text(bits | self.rng.getrandbits(2)))
-        return out
+        return [(a, 0) for a in own] + [(a, self.rng.choice([0, 0, 0] + self.vrfs)) for a in out]
 
 
 def v4_text(bits):
@@ -143,14 +151,14 @@ def settled(agent, links):
 
 
 def main():
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else (600 if os.environ.get("DWCP_TEST_FULL") == "1" else 20)
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else (600 if os.environ.get("DWCP_TEST_FULL") == "1" else 8)
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 30)
     lab.enter()
     print("seed %d, %d s" % (seed, seconds))
     rng = random.Random(seed)
-    churn = Churn(rng)
+    churn = Churn(rng, lab.TABLES)
     lab.links_make()
-    agent = lab.Agent(sys.argv[1], "reconcile_s = 0;")
+    agent = lab.Agent(sys.argv[1], "reconcile_s = 0; " + lab.TABLES_CFG)
     n_ops = n_failed = n_compared = rounds = 0
     try:
         agent.start()
@@ -173,7 +181,7 @@ def main():
                 print("down %s unplugged %s bare %s" % (churn.down, churn.unplugged, churn.bare))
                 print(agent.mirror())
                 return 1
-        wanted = churn.addresses(100000 if seconds >= 600 else 5000)
+        wanted = churn.addresses(100000 if seconds >= 600 else 2000)
         found = lab.differences(agent, wanted)
         m = agent.mirror()
         print("%d rounds, %d changes (%d refused by the kernel), %d + %d addresses compared, %d silent changes"

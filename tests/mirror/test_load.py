@@ -5,6 +5,8 @@ withdrawn route out of use within 100 ms of the kernel's message.
 
     test_load.py AGENT DATAPLANE [ROUTES [PREFIXES.gz]]
 
+DWCP_TEST_FULL=1: a million routes instead of 50,000.
+
 BIRD installs the routes where it is installed, else ip-route(8) does. With the dataplane the figures go as far as the
 adoption by it.
 """
@@ -121,6 +123,14 @@ def withdraw(agent, prefix, n):
     return worst
 
 
+def judged(worst_us, status):
+    """Time is judged only where the machine had some to give; what the loop used of a CPU, always."""
+    ok = status["loop_cpu_max_us"] <= STALL_US
+    if os.getloadavg()[0] <= os.cpu_count():
+        ok = ok and worst_us <= WITHDRAW_US and status["loop_stall_max_us"] <= STALL_US
+    return ok
+
+
 def main():
     full = os.environ.get("DWCP_TEST_FULL") == "1"
     n = int(sys.argv[3]) if len(sys.argv) > 3 else (1000000 if full else 50000)
@@ -149,9 +159,9 @@ def main():
         cpu, peak = usage(agent.process.pid)
         m, s = agent.mirror(), agent.api.get("/v1/status")
         print("%s: %d routes; followed %.2f s after its start, in use after %.2f s; agent: %.2f s of CPU, peak %d MB "
-              "(mirror %d MB), loop stall %d us (%s), overruns %d, resyncs %d"
+              "(mirror %d MB), loop stall %d us (%s; at most %d us of CPU), overruns %d, resyncs %d"
               % (source.name, want, seen - start, end - start, cpu - cpu0, peak, m["memory_bytes"] >> 20,
-                 s["loop_stall_max_us"], s["loop_stall_where"], m["netlink"]["overruns"], m["netlink"]["resyncs"]))
+                 s["loop_stall_max_us"], s["loop_stall_where"], s["loop_cpu_max_us"], m["netlink"]["overruns"], m["netlink"]["resyncs"]))
         worst = withdraw(agent, "203.0.113.0/24", 10)
         print("withdrawn routes: unused %d us after the kernel's message at the latest, of 10" % worst)
         restart0 = time.monotonic()
@@ -161,13 +171,10 @@ def main():
         m = agent.mirror()
         print("killed and started again: the same %d routes in use %.2f s later" % (m["ip4"] + m["ip6"] - base,
                                                                                 time.monotonic() - restart0))
-        busy = os.getloadavg()[0] > 2 * os.cpu_count()  # then time is not ours to judge
         if m["ip4"] + m["ip6"] - base != want:
             print("routes are missing")
             return 1
-        if not busy and (worst > WITHDRAW_US or s["loop_stall_max_us"] > STALL_US):
-            return 1
-        return 0
+        return 0 if judged(worst, s) else 1
     finally:
         if dataplane:
             dataplane.kill()
