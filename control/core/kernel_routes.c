@@ -393,12 +393,13 @@ static int add6(struct kernel_routes *kr, u32 entry, u16 flags, const struct ker
 
 /* ---- deleting ----------------------------------------------------------------------------------------------- */
 
+/* Not one of a next-hop object: with that it goes, and the kernel tells of both. */
 static u32 group_type(const struct kernel_routes *kr, const struct metric_group *g, u8 type)
 {
 	u32 i;
 
 	for (i = g->first; i; i = group_next(kr, g, i))
-		if (kr->variants[i].type == type)
+		if (kr->variants[i].type == type && !kr->sets[kr->variants[i].set]->nexthop_id)
 			return i;
 	return 0;
 }
@@ -480,8 +481,10 @@ static int del(struct kernel_routes *kr, u32 entry, const struct kernel_variant 
 	kr->n_losses += i && same_apart(kr, &g, i, v);
 	if (!i && r->prefix.family == FIB_IP6 && r->type == RTN_UNICAST && !r->nexthop_id)
 		return del6_path(kr, entry, &g, r);
-	if (!i)
+	if (!i && !r->nexthop_id) { /* its paths may be told otherwise than they were */
 		i = group_type(kr, &g, v->type);
+		kr->n_losses += i != 0;
+	}
 	if (i)
 		kernel_variant_del(kr, i);
 	else

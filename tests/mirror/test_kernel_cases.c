@@ -83,6 +83,36 @@ static void test_nexthop_objects(void **state)
 	kernel_routes_free(m.kr);
 }
 
+/* The kernel tells of the object that is deleted, then of its IPv6 routes: none of them is another's. */
+static void test_nexthop_deleted(void **state)
+{
+	struct mirror_route r = {.table = RT_TABLE_MAIN,
+				 .prefix = model_prefix(1),
+				 .type = RTN_UNICAST,
+				 .nexthop_id = 7};
+	struct model m = {0};
+	struct kernel_change c;
+	u32 n, weight;
+
+	(void)state;
+	assert_int_equal(kernel_routes_create(NULL, 0, &m.kr), 0);
+	m.up[1] = m.carrier[1] = true;
+	model_link_tell(&m, 1);
+	nexthop(m.kr, MIRROR_NEW, 7, 1, 0, 0);
+	nexthop(m.kr, MIRROR_NEW, 8, 1, 0, 0);
+	kernel_routes_route(m.kr, MIRROR_NEW, NLM_F_CREATE | NLM_F_EXCL, &r);
+	r.nexthop_id = 8;
+	kernel_routes_route(m.kr, MIRROR_NEW, NLM_F_CREATE | NLM_F_APPEND, &r);
+	nexthop(m.kr, MIRROR_DEL, 7, 0, 0, 0);
+	r.nexthop_id = 7;
+	kernel_routes_route(m.kr, MIRROR_DEL, 0, &r);
+	c = take_one(m.kr, &n, &weight);
+	assert_int_equal(n, 1);
+	assert_false(c.del);
+	assert_int_equal(c.type, ROUTE_UNICAST);
+	kernel_routes_free(m.kr);
+}
+
 /* A prefix that was told of while the dump's part was read is not judged by it. */
 static void test_dump_race(void **state)
 {
@@ -238,9 +268,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 
-		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_dump_race),
-		cmocka_unit_test(test_divergence),	cmocka_unit_test(test_dump_was_faster),
-		cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_nexthop_deleted),
+		cmocka_unit_test(test_dump_race),	cmocka_unit_test(test_divergence),
+		cmocka_unit_test(test_dump_was_faster), cmocka_unit_test(test_no_twins),
+		cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
