@@ -101,7 +101,7 @@ class Api:
     def __init__(self, path):
         self.path, self.file = path, None
 
-    def get(self, uri):
+    def get(self, uri, again=True):
         if not self.file:
             s = socket.socket(socket.AF_UNIX)
             s.connect(self.path)
@@ -109,6 +109,9 @@ class Api:
         self.file.write(("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % uri).encode())
         self.file.flush()
         answer = self.file.readline().split()
+        if not answer and again:  # it was idle for too long
+            self.file = None
+            return self.get(uri, False)
         if len(answer) < 2:
             raise RuntimeError("%s: no answer" % uri)
         status = int(answer[1])
