@@ -124,19 +124,15 @@ static bool type_of(struct span t, enum route_type *ret_type)
 	return false;
 }
 
-static int list_reserve(struct route_parser *p)
+static int list_reserve(struct route_list *l, u64 cap)
 {
-	struct route_list *l = &p->list;
-	u64 cap = l->cap ? l->cap * 2 : DWCP_MAX(p->guess, 64u);
 	struct route_cfg *routes;
 
-	if (dwcp_likely(l->n < l->cap))
+	if (cap <= l->cap)
 		return 0;
 	routes = realloc(l->routes, cap * sizeof(*routes));
-	if (!routes) {
-		p->rc = -ENOMEM;
+	if (!routes)
 		return -ENOMEM;
-	}
 	pages_huge(routes, cap * sizeof(*routes));
 	l->routes = routes;
 	l->cap = cap;
@@ -353,8 +349,13 @@ static int paths_keep(struct route_parser *p, struct line *l)
 
 static void route_append(struct route_parser *p, const struct route_cfg *route)
 {
-	struct route_list *list = &p->list;
+	struct route_list *list = &p->list[route->prefix.family == FIB_IP6];
 
+	if (dwcp_unlikely(list->n == list->cap)) {
+		p->rc = list_reserve(list, list->cap ? 2 * list->cap : DWCP_MAX(p->guess, 64u));
+		if (p->rc)
+			return;
+	}
 	if (list->n && prefix_compare(&list->routes[list->n - 1].prefix, &route->prefix) >= 0)
 		p->sorted = false;
 	list->routes[list->n++] = *route;
@@ -369,7 +370,7 @@ static void line_parse(struct route_parser *p, struct span text)
 	if (begin == l.token.end)
 		return;
 	l.route.line = p->line;
-	if (list_reserve(p) || line_read(p, &l) || paths_keep(p, &l))
+	if (line_read(p, &l) || paths_keep(p, &l))
 		return;
 	route_append(p, &l.route);
 	if (begin == text.at && l.route.n_paths && !l.is_default)
@@ -390,7 +391,7 @@ static bool line_recall(struct route_parser *p, struct span text, const char *li
 	if (!end)
 		return false;
 	tail = tails_find(&p->tails, route.prefix.family, (struct span){end, text.end});
-	if (!tail || list_reserve(p))
+	if (!tail)
 		return false;
 	route.prefix.vrf = tail->vrf;
 	route.paths = tail->paths;
@@ -399,18 +400,37 @@ static bool line_recall(struct route_parser *p, struct span text, const char *li
 	return true;
 }
 
-/* Tables are mostly written in order, and order can't hide a duplicate. */
+/* IPv6 behind IPv4: as the tables' builder wants them, and as most files have them. */
+static void families_join(struct route_parser *p)
+{
+	struct route_list *all = &p->list[0], *ip6 = &p->list[1];
+
+	if (all->n == 0) {
+		struct route_list none = *all;
+
+		*all = *ip6;
+		*ip6 = none;
+		return;
+	}
+	p->rc = list_reserve(all, all->n + ip6->n);
+	if (p->rc || !ip6->n)
+		return;
+	memcpy(all->routes + all->n, ip6->routes, ip6->n * sizeof(*ip6->routes));
+	all->n += ip6->n;
+}
+
+/* Order can't hide a duplicate. */
 static void duplicates_check(struct route_parser *p)
 {
-	const struct route_cfg *r = p->list.routes;
+	const struct route_cfg *r = p->list[0].routes;
 	char prefix[ADDR_TEXT_MAX], what[96];
 	struct prefix_set set;
 	u32 i, first;
 
 	if (p->sorted)
 		return;
-	p->rc = prefix_set_init(&set, r, sizeof(*r), p->list.n);
-	for (i = 0; i < p->list.n && !p->rc; i++) {
+	p->rc = prefix_set_init(&set, r, sizeof(*r), p->list[0].n);
+	for (i = 0; i < p->list[0].n && !p->rc; i++) {
 		if (dwcp_likely(!prefix_set_add(&set, i, &first)))
 			continue;
 		snprintf(what, sizeof(what), "each prefix once a vrf (the first is on line %u)",
@@ -450,6 +470,8 @@ void route_parser_feed(struct route_parser *p, const char *text, size_t len)
 int route_parser_end(struct route_parser *p, struct route_list *ret_list)
 {
 	if (!p->rc)
+		families_join(p);
+	if (!p->rc)
 		duplicates_check(p);
 	if (!p->rc && p->n_bad) {
 		if (p->n_bad > ROUTE_FILE_MAX_ERRORS)
@@ -459,17 +481,18 @@ int route_parser_end(struct route_parser *p, struct route_list *ret_list)
 	}
 	if (p->rc)
 		return p->rc;
-	*ret_list = p->list;
+	*ret_list = p->list[0];
 	ret_list->paths = p->arena.head;
-	p->list = (struct route_list){0};
+	p->list[0] = (struct route_list){0};
 	p->arena = (struct arena){0};
 	return 0;
 }
 
 void route_parser_fini(struct route_parser *p)
 {
-	p->list.paths = p->arena.head;
-	route_list_fini(&p->list);
+	p->list[0].paths = p->arena.head;
+	for (u32 i = 0; i < ROUTE_N_FAMILIES; i++)
+		route_list_fini(&p->list[i]);
 	tails_fini(&p->tails);
 }
 

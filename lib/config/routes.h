@@ -8,8 +8,10 @@
 #include "tails.h"
 #include "text.h"
 
+#define ROUTE_N_FAMILIES 2
+
 struct route_parser {
-	struct route_list list;
+	struct route_list list[ROUTE_N_FAMILIES]; /* IPv4, IPv6: each is mostly written in order, however they alternate */
 	struct arena arena; /* of paths */
 	struct tails tails;
 	const struct dwcp_config *cfg;
@@ -18,7 +20,7 @@ struct route_parser {
 	u64 n_bad;
 	u64 guess; /* of routes: memory that is not touched costs nothing, moving it does */
 	u32 line;
-	bool sorted; /* so far, and so without duplicates */
+	bool sorted; /* both so far, and so without duplicates */
 	int rc;	     /* -ENOMEM sticks */
 	/* The last path that was found good: next hops repeat. */
 	struct path_cfg known;

@@ -71,11 +71,17 @@ static void routes_same(const struct route_cfg *a, const struct route_cfg *b)
 	}
 }
 
+/* Each family's routes in the order of the lines, IPv4 first. */
 static void lines_check(const char *at, size_t len, const struct route_list *l)
 {
 	const char *end = at + len, *stop;
+	u64 n4 = 0, i[2];
 	u32 line = 1;
-	u64 i = 0;
+
+	while (n4 < l->n && l->routes[n4].prefix.family == FIB_IP4)
+		n4++;
+	i[0] = 0;
+	i[1] = n4;
 
 	for (; at < end; at = stop + 1, line++) {
 		struct config_errors e = {0};
@@ -86,12 +92,14 @@ static void lines_check(const char *at, size_t len, const struct route_list *l)
 		require(!route_file_parse(at, (size_t)(stop - at), "line", config_get(), &one, &e));
 		require(one.n <= 1);
 		if (one.n) {
-			require(i < l->n && l->routes[i].line == line);
-			routes_same(&l->routes[i++], &one.routes[0]);
+			u64 *next = &i[one.routes[0].prefix.family == FIB_IP6];
+
+			require(*next < l->n && l->routes[*next].line == line);
+			routes_same(&l->routes[(*next)++], &one.routes[0]);
 		}
 		route_list_fini(&one);
 	}
-	require(i == l->n);
+	require(i[0] == n4 && i[1] == l->n);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)

@@ -73,6 +73,26 @@ static void gateway_is(const struct path_cfg *p, const char *text)
 			    text);
 }
 
+static int line_compare(const void *a, const void *b)
+{
+	const struct route_cfg *x = a, *y = b;
+
+	return (x->line > y->line) - (x->line < y->line);
+}
+
+/* IPv4 first, then IPv6, each in the file's order; afterwards all in that. */
+static void lines_order(struct route_list *l)
+{
+	for (u64 i = 1; i < l->n; i++) {
+		const struct route_cfg *before = &l->routes[i - 1], *r = &l->routes[i];
+
+		assert_true(before->prefix.family <= r->prefix.family);
+		if (before->prefix.family == r->prefix.family)
+			assert_true(before->line < r->line);
+	}
+	qsort(l->routes, l->n, sizeof(*l->routes), line_compare);
+}
+
 static void test_forms(void **state)
 {
 	struct route_list l = list_ok(
@@ -95,6 +115,7 @@ static void test_forms(void **state)
 		"2001:db8:8::/48 nexthop via fe80::1 dev p1");
 
 	assert_int_equal(l.n, 13);
+	lines_order(&l);
 	prefix_is(&l.routes[0], "10.1.0.0/16");
 	assert_int_equal(l.routes[0].line, 3);
 	assert_int_equal(l.routes[0].n_paths, 1);
@@ -309,6 +330,15 @@ static void test_duplicates(void **state)
 	assert_string_equal(e.text[1], "r:7: expected each prefix once a vrf (the first is on line "
 				       "1), got \"10.0.0.0/8\"");
 	config_errors_fini(&e);
+	/* each family in order, in turn with the other */
+	assert_int_equal(list_parse("10.0.0.0/8 dev p0\n::/0 dev p0\n10.0.0.0/9 dev p0\n"
+				    "2001:db8::/32 dev p0\n2001:db8::/32 dev p1\n",
+				    &l, &e),
+			 -EINVAL);
+	assert_int_equal(e.n, 1);
+	assert_string_equal(e.text[0], "r:5: expected each prefix once a vrf (the first is on line "
+				       "4), got \"2001:db8::/32\"");
+	config_errors_fini(&e);
 	/* neighbours in a file that is otherwise in order */
 	assert_int_equal(list_parse("10.0.0.0/8 dev p0\n10.0.0.0/8 dev p0\n", &l, &e), -EINVAL);
 	assert_int_equal(e.n, 1);
@@ -388,6 +418,7 @@ static void test_random(void **state)
 	fclose(f);
 	l = list_ok(text);
 	assert_int_equal(l.n, N_RANDOM);
+	lines_order(&l);
 	for (i = 0; i < N_RANDOM; i++) {
 		const struct route_cfg *r = &l.routes[i];
 		const struct path_cfg *p = &r->paths[r->n_paths - 1];
@@ -491,6 +522,7 @@ static void test_alike(void **state)
 				      "10.4.0.0/16 dev p1\n");
 
 	assert_int_equal(l.n, 7);
+	lines_order(&l);
 	for (u32 i = 0; i < 2; i++) {
 		assert_int_equal(l.routes[i].prefix.vrf, 3);
 		assert_int_equal(l.routes[i].n_paths, 2);

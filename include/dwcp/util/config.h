@@ -197,7 +197,7 @@ const char *config_twin_name(const struct port_cfg *p);
 /* ---- route files: one route a line, in the syntax of ip-route(8) ---------------------------------------- */
 
 struct route_list {
-	struct route_cfg *routes; /* [n] */
+	struct route_cfg *routes; /* [n], IPv4 first, then IPv6; each in the file's order */
 	u64 n, cap;
 	void *paths; /* owned: what routes[i].paths point into; routes with the same paths may share them */
 };
@@ -211,7 +211,7 @@ struct route_list {
  * @cfg: its ports; NULL = none, then every route with a path is refused. @ret_list: overwritten on success only;
  * owned by the caller: route_list_fini(). A prefix twice in a vrf is an error; so is a gateway without `dev` that no
  * port's address has in its network. `default` is of its gateway's family, IPv4 where it has none.
- * Return: 0, -EINVAL, -errno of reading, -ENOMEM. Cost: ~40 ns a line in address order, ~110 shuffled.
+ * Return: 0, -EINVAL, -errno of reading, -ENOMEM. Cost: ~40 ns a line when each family is in address order, ~110 shuffled.
  */
 int route_file_load(const char *path, const struct dwcp_config *cfg, struct route_list *ret_list,
 		    struct config_errors *errors);
