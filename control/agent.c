@@ -16,6 +16,7 @@
 #define AGENT_MAX_CONNECTIONS 256
 #define AGENT_MAX_BODY	      (1u << 20)
 #define AGENT_TIMEOUT_S	      30
+#define AGENT_HUGE_CHUNK      (2u << 20)
 
 static int failed(const char *error, const char *what, int err, const char *hint)
 {
@@ -92,14 +93,12 @@ static int socket_open(struct agent *a)
 static int builder_start(struct agent *a)
 {
 	const struct dwcp_config *cfg = a->started->cfg;
-	bool allowed = cfg->dataplane.memory.huge_pages != CONFIG_HUGE_OFF;
-	struct rib_cfg rib;
+	struct rib_cfg rib = {.chunk_bytes = cfg->agent.chunk_kb * 1024, .gateways = true};
 	int err;
 
-	a->chunk = chunk_choose(cfg->agent.chunk_kb, allowed, chunk_pages_free());
-	rib = (struct rib_cfg){.chunk_bytes = a->chunk.kb << 10,
-			       .huge = a->chunk.huge,
-			       .gateways = true};
+	/* a segment in huge pages is 2 MB whatever is in it: only worth it for chunks of that size */
+	rib.huge = rib.chunk_bytes == AGENT_HUGE_CHUNK &&
+		   cfg->dataplane.memory.huge_pages != CONFIG_HUGE_OFF;
 	err = builder_create(a->builder_thread, &rib, cfg->node.state_dir, &a->builder);
 	if (err < 0)
 		return failed("state", cfg->node.state_dir, err,

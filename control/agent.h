@@ -10,7 +10,6 @@
 
 #include <dwcp/abi/link.h>
 #include <dwcp/base.h>
-#include <dwcp/util/chunk.h>
 #include <dwcp/util/config.h>
 #include <dwcp/util/http.h>
 
@@ -80,7 +79,6 @@ struct agent {
 	struct bundle *started, *current; /* current may be started */
 	struct worker *builder_thread, *loader_thread;
 	struct builder *builder;
-	struct chunk_choice chunk;  /* of the tables, from start to end */
 	struct builder_facts facts; /* as of its last answer */
 	struct agent_reload reload;
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adjacency.h"
@@ -49,17 +48,6 @@ static void adopt_finish(struct adopt *a)
 		a->last_refusal = a->row;
 	if (a->done)
 		a->done(a->done_arg, &a->row);
-}
-
-/* Segments that 2 MB pages back. */
-static u64 adopt_huge_segments(const struct generation *g)
-{
-	struct stat st;
-	u64 n = 0;
-
-	for (u32 i = 0; g && i < g->n_segments; i++)
-		n += fstat(generation_fd(g, i), &st) == 0 && st.st_blksize >= 2 << 20;
-	return n;
 }
 
 static void adopt_publish_stats(struct adopt *a)
@@ -111,7 +99,7 @@ static void adopt_answer(struct adopt *a)
 	a->row.n_segments = a->current->n_segments;
 	a->row.n_new_segments = a->current->n_new_segments;
 	counters_event(a->dp, &e);
-	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, adopt_huge_segments(a->current));
+	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, a->current->n_huge_segments);
 	adopt_finish(a);
 	store_request(a->dp->store, a->current);
 }
@@ -220,7 +208,7 @@ static int adopt_restored(struct adopt *a, struct generation *g, const char *fro
 	}
 	a->dp->gen = g; /* no worker runs yet */
 	a->answered = true;
-	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, adopt_huge_segments(g));
+	dwcp_store_relaxed(&dataplane_stats(a->dp)->huge_segments, g->n_huge_segments);
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation, g->number);
 	dwcp_store_relaxed(&dataplane_stats(a->dp)->generation_created_unix_ns,
 			   g->manifest->created_unix_ns);
@@ -278,7 +266,7 @@ int adopt_open(struct dataplane *dp)
 		.max_bytes = (u64)dp->cfg->dataplane.tables.memory_max_mb << 20,
 		.max_segments = DWCP_MANIFEST_MAX_SEGMENTS,
 		.lock = dp->cfg->dataplane.tables.lock,
-		.huge = dp->huge,
+		.huge = dp->cfg->dataplane.memory.huge_pages != CONFIG_HUGE_OFF,
 	};
 	struct adopt *a = calloc(1, sizeof(*a));
 
@@ -313,6 +301,11 @@ void adopt_on_done(struct dataplane *dp, adopt_done_fn fn, void *arg)
 {
 	dp->adopt->done = fn;
 	dp->adopt->done_arg = arg;
+}
+
+u64 adopt_page_bytes(const struct dataplane *dp)
+{
+	return segment_set_page_bytes(dp->adopt->set);
 }
 
 u32 adopt_held_ids(const struct dataplane *dp, u64 *ret_ids, u32 cap)

@@ -40,6 +40,8 @@ void adopt_drop_staged(struct dataplane *dp);
 /** adopt_note_refusal() - something that never came to a publish was refused: it shows in status. */
 void adopt_note_refusal(struct dataplane *dp, const char *what, const char *reason);
 
+/** adopt_page_bytes() - 2 MB pages that tables are in, or will be. */
+u64 adopt_page_bytes(const struct dataplane *dp);
 u32 adopt_held_ids(const struct dataplane *dp, u64 *ret_ids, u32 cap);
 const struct adopt_row *adopt_last_refusal(const struct dataplane *dp);
 json_t *adopt_history_json(const struct dataplane *dp, u32 limit);

@@ -71,12 +71,11 @@ static void warn_xdp(const struct dataplane *dp, json_t *w)
 	}
 }
 
-/* Most of a table that is larger than what the TLB covers. A short last piece of a section is never on a huge page. */
+/* Most of a table that is larger than what the TLB covers. The short end of a section is never on a huge page. */
 static bool tables_on_small_pages(const struct dataplane *dp)
 {
-	u64 huge = dataplane_stats(dp)->huge_segments * DWCP_SEGMENT_MAX_BYTES;
-
-	return dp->gen->mapped_bytes > SMALL_TABLE_BYTES && huge < dp->gen->mapped_bytes / 2;
+	return dp->gen->mapped_bytes > SMALL_TABLE_BYTES &&
+	       dp->gen->huge_bytes < dp->gen->mapped_bytes / 2;
 }
 
 static json_t *warnings_json(const struct dataplane *dp)
@@ -94,8 +93,8 @@ static json_t *warnings_json(const struct dataplane *dp)
 		json_array_append_new(w,
 				      json_string("tables are not on huge pages: more TLB misses "
 						  "with a full table, and slower while they are "
-						  "swapped (free 2 MB pages: `pieces` of the "
-						  "agent's status)"));
+						  "swapped (free 2 MB pages, and "
+						  "dataplane.memory.huge_pages)"));
 	warnings_add_twins(dp, w);
 	if (!link_connected(dp))
 		json_array_append_new(w,
@@ -120,8 +119,9 @@ static void get_status(void *arg, const struct http_request *req, struct http_re
 			      "agent_connected", link_connected(dp), "agent_messages_refused",
 			      (json_int_t)link_refused_count(dp));
 	json_object_set_new(rsp->body, "memory",
-			    json_pack("{s:b, s:i}", "huge_pages", dp->huge, "mbufs_in_use",
-				      (int)rte_mempool_in_use_count(dp->pool)));
+			    json_pack("{s:b, s:i, s:I}", "huge_pages", dp->huge, "mbufs_in_use",
+				      (int)rte_mempool_in_use_count(dp->pool), "table_page_bytes",
+				      (json_int_t)adopt_page_bytes(dp)));
 	json_object_set_new(rsp->body, "tables", stats_tables_json(dp->stats_page));
 	json_object_set_new(rsp->body, "store", store_json(dp->store));
 	json_object_set_new(rsp->body, "last_refusal", refusal_json(dp));

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <dwcp/util/chunk.h>
 #include <dwcp/util/rib.h>
 
 #include "client.h"
@@ -207,9 +206,7 @@ static int build_all(struct build *b, const char *config, const char *output, u6
 
 	if (rc < 0)
 		return errors_report(b->cli, &b->errors, "input_invalid", "nothing written");
-	/* the same file on every machine */
-	rib_cfg.chunk_bytes = (b->cfg->agent.chunk_kb ? b->cfg->agent.chunk_kb : CHUNK_SMALL_KB)
-			      << 10;
+	rib_cfg.chunk_bytes = b->cfg->agent.chunk_kb * 1024;
 	b->rib = rib_create(&rib_cfg);
 	rc = b->rib ? build_routes(b) : -ENOMEM;
 	if (rc == 0 && b->errors.n == 0)

@@ -118,7 +118,10 @@ int link_send_pump(struct link *l)
 	return 0;
 }
 
-/* Equal segments have one id and are sent once: order by id, then drop neighbours. */
+/*
+ * Equal segments have one id and are sent once: order by id, drop neighbours, and back into the manifest's order, in which the
+ * dataplane can read them to where they will stay.
+ */
 struct todo_entry {
 	u64 id;
 	u32 i;
@@ -129,6 +132,13 @@ static int todo_compare(const void *a, const void *b)
 	const struct todo_entry *x = a, *y = b;
 
 	return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : (x->i > y->i) - (x->i < y->i);
+}
+
+static int place_compare(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return (x > y) - (x < y);
 }
 
 static int todo_fill(struct link *l, bool all)
@@ -154,6 +164,7 @@ static int todo_fill(struct link *l, bool all)
 		if (i == 0 || sort[i].id != sort[i - 1].id)
 			todo[l->send.n_todo++] = sort[i].i;
 	}
+	qsort(todo, l->send.n_todo, sizeof(*todo), place_compare);
 	free(sort);
 	l->send.todo = todo;
 	return 0;

@@ -32,11 +32,11 @@ const char *check_power_of_two_2(const void *field)
 	return v & (v - 1) ? "a power of two" : NULL;
 }
 
-const char *check_chunk_kb(const void *field)
+const char *check_power_of_two_4(const void *field)
 {
 	u32 v = *(const u32 *)field;
 
-	return v & (v - 1) || v == 1 || v == 2 ? "0 or a power of two from 4 on" : NULL;
+	return v & (v - 1) ? "a power of two" : NULL;
 }
 
 /* "0000:03:00.0": domain, bus, slot below 32, function below 8; h is a hexadecimal digit. */

@@ -389,7 +389,8 @@ static const struct schema_row root_rows[] = {
 	 .kind = SCHEMA_ENUM,
 	 CFG(dataplane.memory.huge_pages),
 	 .names = huge_names,
-	 .help = "auto takes huge pages when the kernel has them, on insists."},
+	 .help = "auto takes huge pages when the kernel has them, on insists. Unless it is off, "
+		 "tables are on 2 MB pages, too, as long as some are free."},
 	{.path = "dataplane.memory.size_mb",
 	 .kind = SCHEMA_INT,
 	 CFG(dataplane.memory.size_mb),
@@ -527,12 +528,13 @@ static const struct schema_row root_rows[] = {
 	{.path = "agent.chunk_kb",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.chunk_kb),
+	 .min = 4,
 	 .max = 2048,
+	 .def = 256,
 	 .unit = "KiB",
-	 .check = check_chunk_kb,
-	 .help = "Size of the pieces that tables are published in, a power of two from 4 on; "
-		 "with 2048 they are on 2 MB pages. 0 = 2048 when 32 such pages are free at the "
-		 "start, else 256."},
+	 .check = check_power_of_two_4,
+	 .help = "Size of the pieces that tables are published in, a power of two: one changed "
+		 "route sends two or three of them."},
 	{.path = "agent.socket_gid",
 	 .kind = SCHEMA_INT,
 	 CFG(agent.socket_gid),

@@ -43,7 +43,7 @@ extern const struct schema_type type_path;	/* const char *, absolute */
 const char *check_name(const void *field);
 const char *check_device(const void *field);
 const char *check_power_of_two_2(const void *field);
-const char *check_chunk_kb(const void *field);
+const char *check_power_of_two_4(const void *field);
 void check_port(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
 void check_neighbour(struct schema_load *l, const struct schema_at *at, void *root, void *elem);
 void check_mirror_table(struct schema_load *l, const struct schema_at *at, void *root, void *elem);

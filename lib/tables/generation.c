@@ -3,7 +3,7 @@
  * generation.c - from a manifest and held segments to arrays that workers read.
  *
  * Runs on the control thread. Each section is one reservation of address space; its segments are mapped into it side by
- * side, so that a worker sees one array; generations whose section is the same share that (map.c).
+ * side, or copied into 2 MB pages, so that a worker sees one array; generations whose section is the same share that (map.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -235,12 +235,14 @@ static int generation_map(struct generation *g, struct refusal *r)
 			st->map[i]->refs++;
 		else
 			err = section_map_create(g->set, st->segments + d[i].first_segment,
-						 d[i].n_segments, &st->map[i]);
+						 d[i].n_segments, d[i].chunk_bytes, &st->map[i]);
 		if (err) {
 			r->section = d[i].section;
 			return refusal_set_errno(r, "section_map", -err);
 		}
 		section_assign(g, &d[i], st->map[i]->base);
+		g->n_huge_segments += st->map[i]->n_huge;
+		g->huge_bytes += st->map[i]->huge_bytes;
 	}
 	return 0;
 }

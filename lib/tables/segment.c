@@ -84,6 +84,7 @@ struct segment *segment_find(const struct segment_set *s, u64 id)
 
 static void segment_remove(struct segment_set *s, struct segment *seg)
 {
+	pages_forget(&s->pages);
 	*segment_slot(s, seg->id) = seg->next;
 	s->n_segments--;
 	s->bytes -= seg->bytes;
@@ -119,6 +120,7 @@ void segment_drop(struct segment_set *s, u64 id)
 
 void segment_set_drop_staged(struct segment_set *s)
 {
+	pages_forget(&s->pages);
 	for (u32 i = 0; i < s->n_buckets; i++) {
 		struct segment *next;
 
@@ -161,6 +163,11 @@ u64 segment_set_staged_bytes(const struct segment_set *s)
 u64 segment_set_mapped_bytes(const struct segment_set *s)
 {
 	return s->mapped_bytes;
+}
+
+u64 segment_set_page_bytes(const struct segment_set *s)
+{
+	return (u64)pages_count(&s->pages) * TABLE_PAGE_BYTES;
 }
 
 /* Bytes up to the last one that isn't 0. */
@@ -234,11 +241,13 @@ int segment_facts_get(struct segment *seg, u16 section, const struct table_facts
  * Read, not mapped: unmapping interrupts every CPU that runs one of our threads, and a full table has 50 segments and more.
  * Return: 0, -errno.
  */
-static int segment_read(const struct segment *seg, u8 *ret_bytes)
+int segment_read(const struct segment *seg, u8 *ret_bytes)
 {
 	for (u32 at = 0; at < seg->bytes;) {
 		ssize_t n = pread(seg->fd, ret_bytes + at, seg->bytes - at, at);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		at += (u32)n;
@@ -260,7 +269,8 @@ static u8 *scratch_get(struct segment_set *s, u32 bytes)
 
 static int content_check(struct segment_set *s, struct segment *seg, u16 section, struct refusal *r)
 {
-	u8 *bytes = scratch_get(s, seg->bytes);
+	u8 *slot = s->cfg.huge && !seg->huge ? page_slot(&s->pages, section, seg->bytes) : NULL;
+	u8 *bytes = slot ? slot : scratch_get(s, seg->bytes);
 	int err = bytes ? segment_read(seg, bytes) : -ENOMEM;
 
 	if (err)
@@ -268,7 +278,10 @@ static int content_check(struct segment_set *s, struct segment *seg, u16 section
 	if (!GEN_CHECK(SEGMENT_HASH, table_hash(bytes, seg->bytes) == seg->id))
 		return refusal_set(r, GEN_SEGMENT_HASH, -EINVAL);
 	seg->used = bytes_used(bytes, seg->bytes);
-	return facts_add(seg, section, bytes, r);
+	err = facts_add(seg, section, bytes, r);
+	if (!err && slot)
+		page_slot_keep(&s->pages, seg->id, seg->bytes);
+	return err;
 }
 
 static bool memfd_is_huge(int fd)
@@ -307,6 +320,7 @@ static int segment_check(struct segment_set *s, struct segment *seg, u16 section
 	err = caps_check(s, seg->bytes, r);
 	if (err)
 		return err;
+	seg->huge = memfd_is_huge(seg->fd);
 	return content_check(s, seg, section, r);
 }
 
@@ -330,7 +344,6 @@ static int segment_take(struct segment_set *s, const struct dwcp_segment_desc *d
 		segment_free(seg);
 		return err;
 	}
-	seg->huge = memfd_is_huge(fd);
 	*segment_slot(s, seg->id) = seg;
 	s->n_segments++;
 	s->bytes += seg->bytes;

@@ -61,10 +61,10 @@ class Tables:
         return paths[0], paths[1]
 
     def dwcp(self, name: str, load: Load, routes4: Sequence[frames.Prefix], routes6: Sequence[frames.Prefix],
-             default: bool, extra: str = "") -> Forwarder:
+             default: bool) -> Forwarder:
         """Next hops at random out of 64, so that each packet's comes from memory."""
         path = self.dir / name
-        config = dwcp_config(self.ctx, path, load, extra)
+        config = dwcp_config(self.ctx, path, load)
         with open(path / "routes", "w", encoding="ascii") as f:
             if default:
                 f.write(f"0.0.0.0/0 via 10.0.2.{FIRST_HOP}\n::/0 via fd00:2::{FIRST_HOP:x}\n")

@@ -3,7 +3,7 @@
 
 The packets of swaps-N come by the clock into a receive ring in the dataplane's process (harness/paced.py), at 90 % of what
 the worker keeps up with; losses and absences that begin within swaps are held against those outside (harness/excess.py).
-Tables are in pieces and pages as an agent on a machine with huge pages makes them; swaps-10-small: as on one without.
+Tables are on 2 MB pages, as on a machine that has some free; swaps-10-small: as on one that has none, packets included.
 At 1 Mpps, between two memif ports, the rings outlast the machine's absences: there nothing may be lost at all.
 """
 import random
@@ -77,11 +77,10 @@ class Swaps:
     p: Paced
     run_dir: Path
     generations: Sequence[Path]
-    options: Sequence[str] = ()
 
     def publisher(self, per_s: float, seconds: float) -> Publisher:
         rest = ["--rest", str(REST_S)] if per_s > SPARSE else ["--scatter"]
-        return Publisher(self.ctx, self.run_dir, self.generations, per_s, seconds, ["--times", *rest, *self.options])
+        return Publisher(self.ctx, self.run_dir, self.generations, per_s, seconds, ["--times", *rest])
 
     def rate(self) -> float:
         """90 % of what the worker keeps up with, without swaps, as of now."""
@@ -144,7 +143,7 @@ class Swaps:
             self.rows(f"swaps-{per_s}{suffix}", samples)
 
 
-def paced_dataplane(ctx: Context, t: Tables, name: str, extra: str = "",
+def paced_dataplane(ctx: Context, t: Tables, name: str, huge: str = "on",
                     preload: Sequence[str] = ()) -> tuple[Paced, Path, list[Path]]:
     """Not started yet; its run directory; two full generations, the first of which it has from the start."""
     source = t.dir / "paced.source"
@@ -152,7 +151,7 @@ def paced_dataplane(ctx: Context, t: Tables, name: str, extra: str = "",
         dst = frames.destinations(random.Random(SEED), 4, t.full[4], N_FLOWS)
         frames.source_write(source, 4, dst, [60])
     path = ctx.host.tmp / name
-    config = dwcp_config(ctx, path, Load(source), extra=extra)
+    config = dwcp_config(ctx, path, Load(source), huge)
     generations = []
     for k in (1, 2):
         generations.append(path / f"generation{k}")
@@ -163,12 +162,11 @@ def paced_dataplane(ctx: Context, t: Tables, name: str, extra: str = "",
     return Paced(ctx, name, argv, source, preload), path / "run", generations
 
 
-def _paced(ctx: Context, t: Tables, name: str, suffix: str, seconds_of: dict[int, float], options: Sequence[str],
-           agent_config: str) -> None:
+def _paced(ctx: Context, t: Tables, name: str, suffix: str, seconds_of: dict[int, float], huge: str) -> None:
     rounds = 1 if ctx.quick else 5
-    p, run_dir, generations = paced_dataplane(ctx, t, f"dwcp-{name}", agent_config)
+    p, run_dir, generations = paced_dataplane(ctx, t, f"dwcp-{name}", huge)
     with p:
-        swaps = Swaps(ctx, p, run_dir, generations, options)
+        swaps = Swaps(ctx, p, run_dir, generations)
         swaps.measure(suffix, rounds, seconds_of)
         if not suffix:
             ctx.row("speed-100", "dwcp", "ratio", [swaps.speed(2.0) for _ in range(rounds)])
@@ -210,9 +208,9 @@ def run(ctx: Context) -> None:
     if ctx.quick:
         seconds_of = {0: 1.0, 1: 2.0, 10: 1.0, 100: 1.0}
     if ctx.only in "paced":
-        _paced(ctx, t, "paced", "", seconds_of, ["--huge"], "agent: { chunk_kb = 2048; };")
+        _paced(ctx, t, "paced", "", seconds_of, "on")
     if ctx.only in "small" and not ctx.quick:
-        _paced(ctx, t, "small", "-small", {0: PLAIN_S, 10: RATES[10]}, [], "agent: { chunk_kb = 256; };")
+        _paced(ctx, t, "small", "-small", {0: PLAIN_S, 10: RATES[10]}, "off")
     if ctx.only in "1Mpps":
         _fixed(ctx, t)
     if ctx.only in "agent":

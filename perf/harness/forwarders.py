@@ -124,7 +124,7 @@ def dwcp(ctx: Context, name: str, config: Path) -> Forwarder:
     return Forwarder(name, [ctx.program("dataplane/dwcp-dataplane"), "--config", str(config)])
 
 
-def dwcp_config(ctx: Context, path: Path, load: Load, extra: str = "") -> Path:
+def dwcp_config(ctx: Context, path: Path, load: Load, huge: str = "on") -> Path:
     """A dataplane with one port and no agent; its tables are the file `generation` in path/state."""
     device, args = {"ring": ("ring", ""), "null": ("null", ""),
                     "pcap": ("pcap", f'args = "rx_pcap={load.capture},infinite_rx=1";')}[load.device]
@@ -135,9 +135,8 @@ def dwcp_config(ctx: Context, path: Path, load: Load, extra: str = "") -> Path:
     config = path / "dwcp.conf"
     config.write_text(f"""node: {{ name = "perf"; state_dir = "{path}/state"; run_dir = "{path}/run"; }};
 dataplane: {{ workers = [{cpus}]; control_cpu = {cpu_other()}; idle = "poll"; file_prefix = "perf-{os.getpid()}-dwcp";
-  memory: {{ huge_pages = "on"; size_mb = 1024; mbufs = 16384; }};
+  memory: {{ huge_pages = "{huge}"; size_mb = 1024; mbufs = 16384; }};
   tables: {{ memory_max_mb = 512; lock = false; }}; }};
-{extra}
 ports: ( {{ name = "p0"; twin = "off"; device = "{device}"; {args} promiscuous = {'true' if load.device == 'pcap' else 'false'};
   addresses = [ "10.0.2.1/24", "fd00:2::1/64" ]; }} );
 neighbours: ( {hops} );

@@ -67,7 +67,7 @@ static void config_write(const struct fixture *f, const char *second_port, const
 	fprintf(c,
 		"node: { name = \"test\"; state_dir = \"%s\"; run_dir = \"%s\"; };\n"
 		"dataplane: { workers = [0]; };\n"
-		"agent: { coalesce_ms = %u; chunk_kb = 256; };\n"
+		"agent: { coalesce_ms = %u; };\n"
 		"ports = ({ name = \"p0\"; device = \"null\"; addresses = [\"10.0.0.1/16\"]; },\n"
 		"         { name = \"%s\"; device = \"null\"; addresses = [\"192.0.2.1/24\"]; });\n"
 		"neighbours = ({ port = \"p0\"; address = \"10.0.0.2\"; mac = "
@@ -378,13 +378,6 @@ static void tables_are_published_and_one_route_is_cheap(void **state)
 	assert_true(took_ns[N_TRIES / 2] < 50000000u * SLOWER); /* the worst is the machine's */
 	assert_true(most_bytes <= 1u << 20);
 
-	o = get(f, "/v1/status");
-	assert_int_equal(json_integer_value(
-				 json_object_get(json_object_get(o, "pieces"), "chunk_kb")),
-			 256);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(o, "pieces"), "why")),
-			    "agent.chunk_kb says so");
-	json_decref(o);
 	o = get(f, "/v1/tables/history?limit=3");
 	assert_int_equal(json_array_size(json_object_get(o, "history")), 3);
 	json_decref(o);

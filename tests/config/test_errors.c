@@ -38,7 +38,7 @@ static void test_all_at_once(void **state)
 		");\n"
 		"bogus = 1;\n",
 		"t.conf:2: node.nmae: unknown key, did you mean 'name'?",
-		"t.conf:4: agent.chunk_kb: expected 0 or a power of two from 4 on, got 100",
+		"t.conf:4: agent.chunk_kb: expected a power of two, got 100",
 		"t.conf:8: ports[0].device: expected \"af_xdp\", \"af_packet\", \"memif\", "
 		"\"tap\", "
 		"\"pcap\", \"ring\", \"null\", \"vlan\" or a PCI address like \"0000:03:00.0\", "

@@ -383,7 +383,7 @@ static void test_diff(void **state)
 		"routes", CONFIG_APPLIED);
 	/* order, blanks, defaults that are spelled out: all the same */
 	diff_is("agent: { coalesce_ms = 6; };",
-		"# x\nagent: {\n\nchunk_kb = 0;\n}; ports = (); node: { };", "agent",
+		"# x\nagent: {\n\nchunk_kb = 256;\n}; ports = (); node: { };", "agent",
 		CONFIG_APPLIED);
 }
 

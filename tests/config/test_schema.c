@@ -484,7 +484,7 @@ static void test_contract_defaults(void **state)
 	assert_true(c->dataplane.tables.lock);
 	assert_int_equal(c->dataplane.tables.store_interval_s, 30);
 	assert_int_equal(c->agent.coalesce_ms, 5);
-	assert_int_equal(c->agent.chunk_kb, 0);
+	assert_int_equal(c->agent.chunk_kb, 256);
 	assert_int_equal(c->agent.socket_gid, -1);
 	assert_int_equal(c->n_ports + c->n_neighbours + c->n_routes + c->n_route_files, 0);
 	loaded_fini(&l);

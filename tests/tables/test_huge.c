@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -19,13 +18,12 @@
 
 #include <cmocka.h>
 
+#include "huge_pages.h"
 #include "table_small.h"
 #include "walk.h"
 
-#define HUGE_BYTES    (2u << 20)
 #define N_PAGES	      16
 #define MFD_HUGE_2MB_ (21u << 26)
-#define OVERCOMMIT    "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages"
 
 static char reason[GENERATION_REASON_MAX];
 
@@ -182,20 +180,6 @@ static void stored_and_loaded(void **state)
 	unlink(path);
 }
 
-/* All free pages are somebody's. Return: how many; 0 = there were none. */
-static size_t hog_open(void **ret_hog)
-{
-	size_t n = 4096;
-
-	*ret_hog = MAP_FAILED;
-	while (n && *ret_hog == MAP_FAILED) {
-		*ret_hog = mmap(NULL, n * HUGE_BYTES, PROT_READ,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-		n -= *ret_hog == MAP_FAILED;
-	}
-	return n;
-}
-
 /*
  * Sealed while it is still a hole, it is read as zeros and has no page yet: a worker that looked into it would get SIGBUS.
  * Its page is taken when it is mapped, or the generation is refused and nothing is left of it.
@@ -215,12 +199,12 @@ static void hole_without_pages(void **state)
 	fd = huge_stage(s, &t, false, DWCP_SECTION_FIB_LEAF);
 	maps = count_maps();
 	fds = count_fds();
-	n = hog_open(&hog);
+	n = huge_pages_hog(&hog);
 	assert_int_not_equal(n, 0);
 	assert_int_equal(generation_open(s, fd, &small_limits, &g, reason), -ENOMEM);
 	assert_true(reason_is(reason, "section_map"));
 	assert_null(g);
-	munmap(hog, n * HUGE_BYTES);
+	huge_pages_unhog(hog, n);
 	assert_int_equal(count_maps(), maps);
 	assert_int_equal(count_fds(), fds);
 	assert_int_equal(segment_set_mapped_bytes(s), 0);
@@ -233,39 +217,6 @@ static void hole_without_pages(void **state)
 	table_fini(&t);
 }
 
-static u64 number_read(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned long n = 0;
-
-	if (f && fscanf(f, "%lu", &n) != 1)
-		n = 0;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static bool number_write(const char *path, u64 n)
-{
-	FILE *f = fopen(path, "we");
-
-	if (!f)
-		return false;
-	fprintf(f, "%lu", n);
-	return fclose(f) == 0;
-}
-
-static bool pages_free(void)
-{
-	void *at = mmap(NULL, N_PAGES * (size_t)HUGE_BYTES, PROT_READ,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-
-	if (at == MAP_FAILED)
-		return false;
-	munmap(at, N_PAGES * (size_t)HUGE_BYTES);
-	return true;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,21 +225,11 @@ int main(void)
 		cmocka_unit_test(stored_and_loaded),
 		cmocka_unit_test(hole_without_pages),
 	};
-	u64 overcommit = number_read(OVERCOMMIT);
-	bool raised = false;
 	int failed;
 
-	if (!pages_free())
-		raised = number_write(OVERCOMMIT, overcommit + N_PAGES);
-	if (!pages_free()) {
-		if (raised)
-			number_write(OVERCOMMIT, overcommit);
-		printf("skipped: fewer than %d free huge pages of 2 MB, and no right to add some\n",
-		       N_PAGES);
+	if (!huge_pages_begin(N_PAGES))
 		return 77;
-	}
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (raised)
-		number_write(OVERCOMMIT, overcommit);
+	huge_pages_end();
 	return failed;
 }

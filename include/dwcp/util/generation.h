@@ -64,7 +64,7 @@ struct segment_set_cfg {
 	u64 max_bytes; /* of all segments held; beyond it staging is refused */
 	u32 max_segments;
 	bool lock; /* mlock what gets mapped, where the limit allows it */
-	bool huge; /* generation_load(): 2 MB segments into 2 MB pages, where there are some */
+	bool huge; /* what workers read lies in 2 MB pages, where there are some: copies of smaller segments */
 };
 
 struct segment_set *segment_set_create(const struct segment_set_cfg *cfg);
@@ -87,6 +87,8 @@ u64 segment_set_bytes(const struct segment_set *s);
 u64 segment_set_staged_bytes(const struct segment_set *s);
 /** segment_set_mapped_bytes() - address space mapped by open generations. A section that two share counts once. */
 u64 segment_set_mapped_bytes(const struct segment_set *s);
+/** segment_set_page_bytes() - 2 MB pages taken for copies, those that wait for the next table included. */
+u64 segment_set_page_bytes(const struct segment_set *s);
 
 /* An open generation: arrays mapped, everything in it checked. Immutable; workers read it until it is closed. */
 struct generation {
@@ -104,7 +106,8 @@ struct generation {
 	const struct dwcp_manifest *manifest; /* owned copy */
 	int manifest_fd;  /* sealed; for the fd store; -1 when opened from memory */
 	u64 mapped_bytes; /* of its sections, whether shared with another generation or not */
-	u32 n_segments, n_new_segments;
+	u64 huge_bytes; /* of its segments that 2 MB pages back */
+	u32 n_segments, n_new_segments, n_huge_segments;
 	struct segment_set *set;
 	void *reader; /* whatever the reader attaches; it detaches it before closing */
 	void *private;
