@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from harness.rows import MORE_IS_BETTER, Row, number_text, rows_load, table_text
 
 
+# How often labels dealt out at random may part the best samples from the others as the real ones do.
+BY_CHANCE = 0.025
+SAMPLES_MIN = 4  # fewer can't part that well
+
+
 def _percent(before: float, after: float) -> float:
     """From nothing to something is more than any percentage."""
     if before:
@@ -35,6 +40,23 @@ class Change:
         return _percent(before, after)
 
     @property
+    def by_chance(self) -> float | None:
+        """How probable it is that the samples of one run that are better than all of the other's are so many, when both
+        are samples of the same. None: too few, or not known.
+
+        k best of n + m that are all of one side: C(n, k) / C(n + m, k). Only what is undisturbed counts, so that disturbed
+        restarts hide nothing.
+        """
+        a, b = self.before.samples, self.after.samples
+        if a is None or b is None or min(len(a), len(b)) < SAMPLES_MIN:
+            return None
+        if self.before.unit in MORE_IS_BETTER:
+            a, b = tuple(-x for x in a), tuple(-x for x in b)
+        best, other = (a, b) if min(a) < min(b) else (b, a)
+        k = sum(x < min(other) for x in best)
+        return math.comb(len(best), k) / math.comb(len(a) + len(b), k)
+
+    @property
     def apart(self) -> bool:
         return self.after.min > self.before.max or self.after.max < self.before.min
 
@@ -44,6 +66,8 @@ class Change:
         best_too = abs(self.best_percent) > threshold and (self.best_percent > 0) == (self.percent > 0)
         if not best_too and not self.apart:
             return "unsure" if abs(self.percent) > 3 * threshold else "same"
+        if (self.by_chance or 0) > BY_CHANCE:
+            return "unsure"
         return "better" if (self.percent > 0) == (self.before.unit in MORE_IS_BETTER) else "worse"
 
 

@@ -21,6 +21,7 @@ class Row:
     max: float
     n: int
     floor: float | None = None
+    samples: tuple[float, ...] | None = None  # all of them, in order of size; None: not kept
 
     @property
     def key(self) -> str:
@@ -35,7 +36,7 @@ def row_of(bench: str, case: str, subject: str, unit: str, samples: Sequence[flo
     digits = 5
     short = [float(f"{s:.{digits}g}") if unit != "bytes" else s for s in samples]
     return Row(bench, case, subject, unit, min(short), statistics.median(short), max(short), len(short),
-               None if floor is None else float(f"{floor:.{digits}g}"))
+               None if floor is None else float(f"{floor:.{digits}g}"), tuple(sorted(short)))
 
 
 def row_merge(rows: Sequence[Row]) -> Row:
@@ -61,7 +62,7 @@ def rows_load(path: str) -> tuple[dict, list[Row], list[dict]]:
                 elif "budget" in o:
                     budgets.append(o)
                 else:
-                    rows.append(Row(**o))
+                    rows.append(Row(**{**o, "samples": tuple(o["samples"]) if o.get("samples") else None}))
             except (ValueError, TypeError) as e:
                 raise ValueError(f"{path}:{number}: not a row of perf/run: {e}") from e
     return machine, rows, budgets

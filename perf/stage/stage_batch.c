@@ -8,10 +8,9 @@
  * burst. A batch and what belongs to it (bursts, mbufs, headers: 170 kB) stays in L2, where the worker's one burst
  * stays in L1: the stages' sum can be above the path.
  *
- * A batch has more packets than the figures are divided by (5 %, or what --slow says). They go through the same stages
- * at the same time, but outside what is measured. The slowed stage does them inside: so it costs that much more a packet,
- * in time as in instructions, and nothing is waited for, nothing calibrated, and no address, alignment or cache set
- * differs from a run without.
+ * A batch that is counted has more packets than the figures are divided by (5 %, or what --slow says). They go through the
+ * same stages, but outside what is counted. The slowed stage does them inside: so it costs that much more a packet, and no
+ * other instruction differs from a run without. One that is timed has none: stage_bench.c makes a stage slower.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,8 +21,7 @@
 
 #include "stage_bench.h"
 
-#define SPARE_MAX	     (2 * BATCH_PACKETS)
-#define SLOW_PERCENT_DEFAULT 5u
+#define SPARE_MAX (2 * BATCH_PACKETS)
 
 /* mbufs in hand: the same few again and again, as a driver's ring has them. */
 static struct rte_mbuf *spare[SPARE_MAX];
@@ -36,11 +34,10 @@ const char *const stage_name[] = {
 
 void batch_init(struct batch *b, struct stage_router *r, const struct stage_case *c,
 		struct stage_flows *flows, u32 burst_packets, enum stage_subject slow,
-		u32 slow_percent)
+		u32 more_percent)
 {
 	u32 n = DWCP_MIN(BATCH_PACKETS / burst_packets, BATCH_BURSTS);
-	u32 percent = slow == STAGE_NONE ? SLOW_PERCENT_DEFAULT : slow_percent;
-	u32 more = (n * burst_packets * percent + 50) / 100;
+	u32 more = (n * burst_packets * more_percent + 50) / 100;
 
 	*b = (struct batch){.router = r,
 			    .c = c,

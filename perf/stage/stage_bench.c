@@ -9,7 +9,8 @@
  *	  -c C   only cases and bursts with C in their name
  *	  -C N   the CPU to stay on (the last that may be used)
  *	  -H     tables in 2 MB pages, as with agent.chunk_kb = 2048 (else 256 kB pieces on 4 kB pages)
- *	  --slow STAGE:PERCENT   that stage costs so much more: does the harness see it?
+ *	  --slow STAGE:PERCENT   that stage costs so much more: does the harness see it? In time it waits at the end of a batch for
+ *	                         so many percent of what the batch took, so that it is exact whatever the CPU does at the moment
  *
  * A round is a pass over 64 k packets a case, cases in turn; its figure is the mean of the middle half of its batches of
  * 512 packets, so what the scheduler or the hypervisor takes spoils a batch and not a round. Cycles are of the TSC. The
@@ -63,6 +64,9 @@ struct measurement {
 	u32 cycles[STAGE_N_SUBJECTS][BATCHES_MAX]; /* of a batch, in the round that runs */
 	u32 n[STAGE_N_SUBJECTS];
 	double round[STAGE_N_SUBJECTS][ROUNDS_MAX]; /* a packet */
+	enum stage_subject slow;
+	u32 slow_percent;
+	s64 owed; /* of the slowed stage: hundredths of a cycle, what the clock is too coarse for goes to the next batch */
 };
 
 static struct measurement measurement[N_CASES * N_SIZES];
@@ -85,15 +89,32 @@ static int double_cmp(const void *a, const void *b)
 
 /* ---- measuring ----------------------------------------------------------------------------------------------- */
 
+/* Waits for its share of [begin, end). Return: when it was over. */
+static u64 slow_down(struct measurement *m, u64 begin, u64 end)
+{
+	u64 now = end;
+
+	m->owed += (s64)(end - begin - clock_cycles) * m->slow_percent;
+	if (m->owed < (s64)clock_cycles * 100)
+		return end;
+	while ((s64)(now - end) * 100 < m->owed)
+		now = rte_rdtsc();
+	m->owed -= (s64)(now - end) * 100;
+	return now;
+}
+
 static void probe_clock(void *ctx, enum stage_subject s, stage_fn *fn, struct worker *w,
 			struct burst *bursts, u32 n)
 {
 	struct measurement *m = ctx;
-	u64 begin = rte_rdtsc_precise();
+	u64 begin = rte_rdtsc_precise(), end;
 
 	for (u32 i = 0; i < n; i++)
 		fn(w, &bursts[i]);
-	m->cycles[s][m->n[s]++] = (u32)(rte_rdtsc_precise() - begin) - clock_cycles;
+	end = rte_rdtsc_precise();
+	if (s == m->slow)
+		end = slow_down(m, begin, end);
+	m->cycles[s][m->n[s]++] = (u32)(end - begin) - clock_cycles;
 }
 
 static void clock_calibrate(void)
@@ -184,7 +205,9 @@ static u32 measurements_prepare(struct stage_router *r, const struct options *o)
 			router_table(r, c->table, o->huge);
 		if (!f->frame)
 			flows_make(r, c, f);
-		batch_init(&m->batch, r, c, f, size, o->slow, o->slow_percent);
+		m->slow = o->slow;
+		m->slow_percent = o->slow_percent;
+		batch_init(&m->batch, r, c, f, size, STAGE_NONE, 0);
 	}
 	return n;
 }

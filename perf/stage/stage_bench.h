@@ -100,10 +100,10 @@ typedef void stage_fn(struct worker *w, struct burst *b);
 typedef void batch_probe(void *ctx, enum stage_subject subject, stage_fn *fn, struct worker *w,
 			 struct burst *bursts, u32 n);
 
-/** batch_init() - @slow_percent: 0 to 50 of the stage's packets, see stage_batch.c. */
+/** batch_init() - @more_percent: 0 to 50, of packets that only the slowed stage is charged for, see stage_batch.c. */
 void batch_init(struct batch *b, struct stage_router *r, const struct stage_case *c,
 		struct stage_flows *flows, u32 burst_packets, enum stage_subject slow,
-		u32 slow_percent);
+		u32 more_percent);
 void batch_fini(struct batch *b);
 /** batch_stages() - the next n_packets, all of them through one stage, then through the next. */
 void batch_stages(struct batch *b, batch_probe *probe, void *ctx);
@@ -112,7 +112,7 @@ void batch_path(struct batch *b, batch_probe *probe, void *ctx);
 
 /* ---- stage_count.c ------------------------------------------------------------------------------------------- */
 
-/** count_run() - the fixed workload of perf/gate, under callgrind. Return: exit code. */
+/** count_run() - the fixed workload of perf/gate, under callgrind. @slow_percent: of packets. Return: exit code. */
 int count_run(u32 cpu, enum stage_subject slow, u32 slow_percent);
 
 void stage_die(const char *what, int err) __attribute__((noreturn));

@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -82,6 +83,11 @@ class Rows(Temporary):
         text = "\n".join([json.dumps({"machine": {"cpu": "x"}}), row(5).json(), json.dumps({"budget": "b", "value": 1})])
         machine, rows, budgets = rows_load(str(self.file(text + "\n")))
         self.assertEqual((machine, rows, budgets), ({"cpu": "x"}, [row(5)], [{"budget": "b", "value": 1}]))
+
+    def test_file_keeps_samples(self) -> None:
+        r = row_of("stage", "c", "s", "cycles", [3.0, 1.0, 2.0])
+        self.assertEqual(r.samples, (1.0, 2.0, 3.0))
+        self.assertEqual(rows_load(str(self.file(r.json() + "\n")))[1], [r])
 
     def test_bad_line_is_named(self) -> None:
         for bad in ("not json", '{"bench": "b"}', "[1]", '{"bench":1,"x":2}'):
@@ -199,6 +205,41 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(self.verdict(fast, slow), "worse")
         self.assertEqual(self.verdict(slow, fast), "better")
         self.assertEqual(self.verdict(row(100, 99, 101, "Mpps"), row(95, 60, 101, "Mpps")), "same")
+
+    def of(self, *samples: float, unit: str = "cycles") -> Row:
+        return row_of("stage", "ip4-burst32", "parse", unit, samples)
+
+    def test_best_and_median_moved_by_chance(self) -> None:
+        """Three fast restarts of eight, and none of the other eight: that happens once in ten."""
+        lucky = self.of(100, 101, 102, 109, 109, 110, 130, 131)
+        self.assertAlmostEqual(compare.Change(lucky, self.of(108, *[120] * 7)).by_chance, 0.1)
+        self.assertEqual(self.verdict(lucky, self.of(108, *[120] * 7)), "unsure")
+        self.assertEqual(self.verdict(self.of(108, *[120] * 7), lucky), "unsure")
+
+    def test_parted_samples(self) -> None:
+        before, after = self.of(100, 101, 101, 102, 102, 130, 140), self.of(105, 106, 106, 107, 107, 107, 140)
+        self.assertEqual(self.verdict(before, after), "worse")
+        self.assertEqual(self.verdict(after, before), "better")
+
+    def test_one_disturbed_sample_of_five_hides_nothing(self) -> None:
+        self.assertEqual(self.verdict(self.of(100, 100, 101, 101, 140), self.of(105, 105, 106, 106, 106)), "worse")
+
+    def test_parted_where_more_is_better(self) -> None:
+        fast, slow = self.of(*range(100, 108), unit="Mpps"), self.of(*range(90, 98), unit="Mpps")
+        self.assertEqual(self.verdict(fast, slow), "worse")
+        self.assertEqual(self.verdict(slow, fast), "better")
+
+    def test_three_samples_part_nothing(self) -> None:
+        self.assertEqual(self.verdict(self.of(100, 103, 130), self.of(105, 108, 108)), "worse")
+
+    def test_the_same_twice_is_seldom_worse(self) -> None:
+        """Restarts of a program on a machine with two speeds, dealt out at random."""
+        rng = random.Random(20261201)
+        worse = 0
+        for _ in range(2000):
+            dealt = [rng.choice([100, 160]) * rng.uniform(1, 1.1) for _ in range(16)]
+            worse += self.verdict(self.of(*dealt[:8]), self.of(*dealt[8:])) == "worse"
+        self.assertLess(worse, 2000 * compare.BY_CHANCE)
 
     def test_threshold(self) -> None:
         self.assertEqual(self.verdict(row(100), row(105), 6), "same")

@@ -4,13 +4,15 @@
 
 usage: test_slowdown.py BUILD_DIR
 
-Three programs in turn, restart by restart, so that the machine is the same for all: the plain one, the plain one again,
-one with --slow. One stage by default, all with DWCP_TEST_FULL=1. Cases whose tables fit the L2: what other machines on
-the same host leave of a shared L3 is not what is tested here.
+Three programs, restart by restart, in random order within each turn, so that the machine is the same for all and nothing
+that comes and goes on it is always one's: the plain one, the plain one again, one with --slow. What a few turns leave open,
+more of them decide. One stage by default, all with DWCP_TEST_FULL=1. Cases whose tables fit the L2: what other machines on
+the same host leave of a shared L3 is not what is tested here. That 5 % more instructions are found is test_gate.py's.
 """
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -22,13 +24,15 @@ sys.dont_write_bytecode = True
 from harness.bench import Context  # noqa: E402
 from harness.card import card  # noqa: E402
 from harness.host import Host, HostError, cpu_worker  # noqa: E402
+from harness.rows import rows_load  # noqa: E402
 
 STAGES = ("parse", "route", "rewrite", "tx")
 CASES = ("ip4-64k-burst32", "ip4-64k-burst64", "mixed-burst64")
 PERCENT = 5
-RESTARTS = 7
-ROUNDS = 5
-ATTEMPTS = 3  # a machine whose CPU is taken away for seconds spoils one
+RESTARTS = 8
+ROUNDS = 3
+LOOKS = 4  # each after so many more restarts
+NOISY_PERCENT = 3.0  # a plain program whose restarts differ by more shows no 5 %
 HUGE_PAGES = 64
 
 
@@ -75,24 +79,46 @@ def wrong_of_slowed(stage: str, code: int, rows: list[dict]) -> list[str]:
     return wrong
 
 
-def attempt(ctx: Context, stage: str, tmp: Path) -> list[str]:
-    plain, again, slowed = [], [], []
-    for _ in range(RESTARTS):
-        plain.append(restart(ctx, None))
-        slowed.append(restart(ctx, f"{stage}:{PERCENT}"))
-        again.append(restart(ctx, None))
-    before = result(ctx, plain, tmp / "plain.json")
-    return (wrong_of_same(*compare(before, result(ctx, again, tmp / "again.json")))
-            + wrong_of_slowed(stage, *compare(before, result(ctx, slowed, tmp / "slowed.json"))))
+class Outputs:
+    """Of all restarts so far."""
+
+    def __init__(self, ctx: Context, stage: str) -> None:
+        self.ctx = ctx
+        self.of: dict[str, list[str]] = {"plain": [], "again": [], "slowed": []}
+        self.slow = {"slowed": f"{stage}:{PERCENT}"}
+
+    def add(self) -> None:
+        for _ in range(RESTARTS):
+            for name in random.sample(list(self.of), len(self.of)):
+                self.of[name].append(restart(self.ctx, self.slow.get(name)))
+
+    def files(self, tmp: Path) -> dict[str, Path]:
+        return {name: result(self.ctx, outputs, tmp / f"{name}.json") for name, outputs in self.of.items()}
 
 
-def check(ctx: Context, stage: str, tmp: Path) -> bool:
-    for _ in range(ATTEMPTS):
-        wrong = attempt(ctx, stage, tmp)
-        if not wrong:
-            return True
-        print("\n".join(wrong), flush=True)
-    return False
+def spread_percent(path: Path, stage: str) -> float:
+    """Of the plain program: how far the stage's middle restart is from its best, in the worst case."""
+    _, rows, _ = rows_load(str(path))
+    return max((r.median / r.min - 1) * 100 for r in rows if r.subject == stage)
+
+
+def check(ctx: Context, stage: str, tmp: Path) -> int:
+    """Exit code. What is said to be slower and is not is wrong whatever the machine does; 5 % are hidden by more noise than
+    that."""
+    outputs = Outputs(ctx, stage)
+    for _ in range(LOOKS):
+        outputs.add()
+        files = outputs.files(tmp)
+        same = wrong_of_same(*compare(files["plain"], files["again"]))
+        hidden = wrong_of_slowed(stage, *compare(files["plain"], files["slowed"]))
+        if not same and not hidden:
+            return 0
+        print(*same, *hidden, sep="\n", flush=True)
+    spread = spread_percent(files["plain"], stage)
+    if same or spread <= NOISY_PERCENT:
+        return 1
+    print(f"skipped: restarts of the same program differ by {spread:.1f} %: {PERCENT} % can't be seen")
+    return 77
 
 
 def main() -> int:
@@ -109,7 +135,8 @@ def main() -> int:
             print(f"without huge pages: {e}")
             host = None
         ctx = Context(root=ROOT, build=Path(sys.argv[1]), host=host, quick=True, bench="stage")
-        return 0 if all([check(ctx, s, tmp) for s in stages]) else 1
+        codes = [check(ctx, s, tmp) for s in stages]
+        return 1 if 1 in codes else max(codes)
 
 
 if __name__ == "__main__":
