@@ -165,6 +165,8 @@ static const struct class_row sessions[] = {
 	{"BGP, acknowledged", BYTES(OURS, IP4(6), TCP(179, 40000, 0x10)), HOST_CLASS_N},
 	{"BGP, reset", BYTES(OURS, IP4(6), TCP(179, 40000, 0x14), 0), HOST_CLASS_N},
 	{"BGP, a stranger sent away", BYTES(OURS, IP4(6), TCP(179, 40000, 0x11)), HOST_CLASS_N},
+	{"BGP, last words to a stranger", BYTES(OURS, IP4(6), TCP(179, 40000, 0x19), 0xff),
+	 HOST_CLASS_N},
 	{"a connection from port 179", BYTES(OURS, IP4(6), TCP(179, 80, 0x02)), HOST_CLASS_N},
 	{"LDP, data", BYTES(OURS, IP4(6), TCP(646, 40000, 0x18), 0xff), HOST_CLASS_IGP},
 	{"SSH, data", BYTES(OURS, IP4(6), TCP(22, 40000, 0x18), 0xff), HOST_CLASS_N},

@@ -134,7 +134,8 @@ static void test_no_huge_pages(void **state)
 /* Of small pages a buffer takes a whole one: memory is reckoned so. */
 static void test_many_small_pages(void **state)
 {
-	config_write("", WORKER "memory: { huge_pages = \"off\"; mbufs = 60000; };", NULLPORT);
+	config_write("", WORKER "memory: { huge_pages = \"off\"; size_mb = 64; mbufs = 60000; };",
+		     NULLPORT);
 	start();
 	expect_ready();
 	stop();
