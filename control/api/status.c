@@ -94,18 +94,18 @@ void status_get(void *arg, const struct http_request *req, struct http_response 
 
 	(void)req;
 	rsp->etag = a->facts.intent_revision;
-	rsp->body = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, "
-			      "s:o, s:o, s:o, s:I, s:s}",
-			      "program", "dwcp-agent", "version", DWCP_VERSION, "node",
-			      cfg->node.name, "pid", (json_int_t)getpid(), "uptime_s",
-			      (json_int_t)((clock_ns() - a->started_ns) / 1000000000u),
-			      "generation", (json_int_t)a->core.adopted, "intent_revision",
-			      (json_int_t)a->facts.intent_revision, "observation_revision",
-			      (json_int_t)0, "publish", phase_name(&a->core), "dataplane",
-			      dataplane_json(a), "last_refusal", refusal_json(a), "last_error",
-			      error_json(a), "needs_restart", restart_json(a), "routes",
-			      routes_json(a), "mirror", mirror_json(a), "neighbours",
-			      neighbours_json(a), "loop_stall_max_us",
-			      (json_int_t)(a->loop.stall_max_ns / 1000), "loop_stall_where",
-			      a->loop.stall_where);
+	rsp->body =
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, "
+			  "s:o, s:o, s:o, s:I, s:s}",
+			  "program", "dwcp-agent", "version", DWCP_VERSION, "node", cfg->node.name,
+			  "pid", (json_int_t)getpid(), "uptime_s",
+			  (json_int_t)((clock_ns() - a->started_ns) / 1000000000u), "generation",
+			  (json_int_t)a->core.adopted, "intent_revision",
+			  (json_int_t)a->facts.intent_revision, "observation_revision",
+			  (json_int_t)0, "publish", phase_name(&a->core), "dataplane",
+			  dataplane_json(a), "last_refusal", refusal_json(a), "last_error",
+			  error_json(a), "needs_restart", restart_json(a), "routes", routes_json(a),
+			  "mirror", mirror_json(a), "neighbours", neighbours_json(a),
+			  "loop_stall_max_us", (json_int_t)(a->loop.stall_max_ns / 1000),
+			  "loop_stall_where", a->loop.stall_where);
 }

@@ -11,7 +11,8 @@
 #define ROUTE_N_FAMILIES 2
 
 struct route_parser {
-	struct route_list list[ROUTE_N_FAMILIES]; /* IPv4, IPv6: each is mostly written in order, however they alternate */
+	struct route_list list
+		[ROUTE_N_FAMILIES]; /* IPv4, IPv6: each is mostly written in order, however they alternate */
 	struct arena arena; /* of paths */
 	struct tails tails;
 	const struct dwcp_config *cfg;

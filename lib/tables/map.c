@@ -65,7 +65,8 @@ static struct table_page *group_page(struct segment_set *s, const struct group *
 
 static int fd_map(u8 *at, size_t bytes, int fd)
 {
-	return mmap(at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED
+	return mmap(at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) ==
+			       MAP_FAILED
 		       ? -errno
 		       : 0;
 }

@@ -51,7 +51,7 @@ struct generation_state;
  */
 struct table_page {
 	struct table_page *next; /* in use, or spare */
-	u8 *bytes;		 /* writable; workers read through their generation's mapping, which is not */
+	u8 *bytes; /* writable; workers read through their generation's mapping, which is not */
 	int fd;
 	u32 refs; /* mappings of it */
 	u32 n;

@@ -14,7 +14,8 @@
 
 #define COUNT_FLOWS   2048u
 #define COUNT_BATCHES 4u
-#define MORE_PERCENT  5u /* as with --slow: what is counted otherwise is the same to the instruction */
+#define MORE_PERCENT                                                                               \
+	5u /* as with --slow: what is counted otherwise is the same to the instruction */
 
 /* Counts are comparable between builds by the same ones only. */
 #ifdef __clang__

@@ -22,7 +22,8 @@
 #define CHUNK	  (256u << 10)
 #define TAIL	  (1024u << 10) /* just too short for a page */
 #define N_CHANGES 24
-#define READ_INTO 1u /* the page that a segment is read into when it comes, where there are pages already */
+#define READ_INTO                                                                                  \
+	1u /* the page that a segment is read into when it comes, where there are pages already */
 
 static char reason[GENERATION_REASON_MAX];
 
@@ -314,7 +315,8 @@ static void read_in_any_order(void **state)
 
 			wrong.id ^= 1;
 			if (k % (turn + 2) == 0)
-				assert_int_equal(segment_set_stage(s, &wrong, dup(x.fds[i]), reason),
+				assert_int_equal(segment_set_stage(s, &wrong, dup(x.fds[i]),
+								   reason),
 						 -EINVAL);
 			one_stage(s, &x, i);
 			if (turn % 4 == 3 && k == x.n / 2) {
@@ -409,16 +411,11 @@ static void refused_after_mapping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(copied_side_by_side),
-		cmocka_unit_test(long_tail),
-		cmocka_unit_test(changes_take_one_page),
-		cmocka_unit_test(equal_bytes_share_a_page),
-		cmocka_unit_test(short_of_pages),
-		cmocka_unit_test(read_in_place),
-		cmocka_unit_test(read_in_any_order),
-		cmocka_unit_test(small_tables_take_none),
-		cmocka_unit_test(not_allowed),
-		cmocka_unit_test(refused_after_mapping),
+		cmocka_unit_test(copied_side_by_side),	 cmocka_unit_test(long_tail),
+		cmocka_unit_test(changes_take_one_page), cmocka_unit_test(equal_bytes_share_a_page),
+		cmocka_unit_test(short_of_pages),	 cmocka_unit_test(read_in_place),
+		cmocka_unit_test(read_in_any_order),	 cmocka_unit_test(small_tables_take_none),
+		cmocka_unit_test(not_allowed),		 cmocka_unit_test(refused_after_mapping),
 	};
 	int failed;
 

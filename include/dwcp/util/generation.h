@@ -106,7 +106,7 @@ struct generation {
 	const struct dwcp_manifest *manifest; /* owned copy */
 	int manifest_fd;  /* sealed; for the fd store; -1 when opened from memory */
 	u64 mapped_bytes; /* of its sections, whether shared with another generation or not */
-	u64 huge_bytes; /* of its segments that 2 MB pages back */
+	u64 huge_bytes;	  /* of its segments that 2 MB pages back */
 	u32 n_segments, n_new_segments, n_huge_segments;
 	struct segment_set *set;
 	void *reader; /* whatever the reader attaches; it detaches it before closing */
