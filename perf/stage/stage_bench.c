@@ -66,7 +66,9 @@ struct measurement {
 	double round[STAGE_N_SUBJECTS][ROUNDS_MAX]; /* a packet */
 	enum stage_subject slow;
 	u32 slow_percent;
-	s64 owed; /* of the slowed stage: hundredths of a cycle, what the clock is too coarse for goes to the next batch */
+	/* of the slowed stage: what the clock is too coarse for goes to the next batch, in hundredths of a cycle */
+	s64 owed;
+	u64 worked, waited; /* cycles, of all batches */
 };
 
 static struct measurement measurement[N_CASES * N_SIZES];
@@ -92,14 +94,18 @@ static int double_cmp(const void *a, const void *b)
 /* Waits for its share of [begin, end). Return: when it was over. */
 static u64 slow_down(struct measurement *m, u64 begin, u64 end)
 {
-	u64 now = end;
+	u64 now = end, worked = end - begin - clock_cycles, waited;
 
-	m->owed += (s64)(end - begin - clock_cycles) * m->slow_percent;
+	m->worked += worked;
+	m->owed += (s64)worked * m->slow_percent;
 	if (m->owed < (s64)clock_cycles * 100)
 		return end;
 	while ((s64)(now - end) * 100 < m->owed)
 		now = rte_rdtsc();
-	m->owed -= (s64)(now - end) * 100;
+	/* when the CPU was away meanwhile, that is no debt of the batches to come */
+	waited = DWCP_MIN(now - end, (u64)m->owed / 100 + 2 * clock_cycles);
+	m->owed -= (s64)waited * 100;
+	m->waited += waited;
 	return now;
 }
 
@@ -177,6 +183,14 @@ static void rows_print(struct measurement *m, const struct options *o)
 	}
 }
 
+/* What --slow has come to. */
+static void slowed_print(const struct measurement *m)
+{
+	if (m->slow != STAGE_NONE && m->worked)
+		fprintf(stderr, "stage_bench: %s: %s slower by %.2f %%\n", m->name,
+			stage_name[m->slow], 100.0 * (double)m->waited / (double)m->worked);
+}
+
 static bool wanted(const struct options *o, const char *name)
 {
 	for (u32 i = 0; i < o->n_select; i++)
@@ -230,6 +244,7 @@ static int measure(const struct options *o)
 		if (!measurement[i].wanted)
 			continue;
 		rows_print(&measurement[i], o);
+		slowed_print(&measurement[i]);
 		batch_fini(&measurement[i].batch);
 	}
 	for (u32 i = 0; i < N_CASES; i++)
