@@ -294,6 +294,43 @@ static void read_in_place(void **state)
 	table_fini(&t);
 }
 
+/* A short end in a page that was full, read there or copied: nothing of what was there is left behind it. */
+static void short_end_in_a_full_page(bool in_order)
+{
+	static const u8 zeros[HUGE_BYTES - TAIL - 4096];
+	struct segment_set *s = set_create_paged(true);
+	struct generation *g, *h;
+	struct table full, t;
+	struct sealed x;
+
+	table_init_long(&full, HUGE_BYTES, CHUNK);
+	table_init_long(&t, TAIL + 4096, CHUNK);
+	g = table_open(s, &full, 1);
+	leaves_other(&full, 1);
+	h = table_open(s, &full, 2);
+	generation_close(g); /* its full pages are spare */
+	leaves_other(&t, 2);
+	sealed_init(&x, &t, 3);
+	for (u32 i = 0; i < x.n; i++)
+		one_stage(s, &x, in_order ? i : x.n - 1 - i);
+	g = staged_open(s, &x);
+	leaves_are(g, &t);
+	assert_memory_equal((const u8 *)g->fib.leaf + 2 * HUGE_BYTES + TAIL + 4096, zeros,
+			    sizeof(zeros));
+	generation_close(g);
+	generation_close(h);
+	sealed_fini(&x);
+	segment_set_free(s);
+	table_fini(&full);
+	table_fini(&t);
+}
+
+static void read_in_place_short(void **state)
+{
+	short_end_in_a_full_page(true);
+	short_end_in_a_full_page(false);
+}
+
 /* In another order, with others and refused ones between them, or forgotten in between: what is read is what was sent. */
 static void read_in_any_order(void **state)
 {
@@ -411,11 +448,17 @@ static void refused_after_mapping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(copied_side_by_side),	 cmocka_unit_test(long_tail),
-		cmocka_unit_test(changes_take_one_page), cmocka_unit_test(equal_bytes_share_a_page),
-		cmocka_unit_test(short_of_pages),	 cmocka_unit_test(read_in_place),
-		cmocka_unit_test(read_in_any_order),	 cmocka_unit_test(small_tables_take_none),
-		cmocka_unit_test(not_allowed),		 cmocka_unit_test(refused_after_mapping),
+		cmocka_unit_test(copied_side_by_side),
+		cmocka_unit_test(long_tail),
+		cmocka_unit_test(changes_take_one_page),
+		cmocka_unit_test(equal_bytes_share_a_page),
+		cmocka_unit_test(short_of_pages),
+		cmocka_unit_test(read_in_place),
+		cmocka_unit_test(read_in_place_short),
+		cmocka_unit_test(read_in_any_order),
+		cmocka_unit_test(small_tables_take_none),
+		cmocka_unit_test(not_allowed),
+		cmocka_unit_test(refused_after_mapping),
 	};
 	int failed;
 
