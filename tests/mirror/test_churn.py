@@ -8,6 +8,7 @@ comparison to be found.
 
 DWCP_TEST_FULL=1: ten minutes, and 100,000 addresses at the end.
 """
+import json
 import os
 import random
 import sys
@@ -119,6 +120,16 @@ class Churn:
         else:
             for a in lab.addresses(lab.LINKS.index(name)):
                 lab.ip("addr", "del", a, "dev", name, check=False)
+        self.link_settled(name)
+
+    def link_settled(self, name):
+        """The kernel takes a carrier's change to its routes a moment later, with the operational state."""
+        state = "DOWN" if name in self.down else "LOWERLAYERDOWN" if name in self.unplugged else "UP"
+        end = time.monotonic() + 10
+        while json.loads(lab.ip("-j", "link", "show", "dev", name).stdout)[0]["operstate"] != state:
+            if time.monotonic() > end:
+                raise RuntimeError("%s is not %s" % (name, state))
+            time.sleep(0.005)
 
     def addresses(self, n):
         own = ["127.0.0.1"]
