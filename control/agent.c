@@ -48,7 +48,7 @@ static void handler_timed(void *arg, const char *path, u64 ns)
 {
 	struct agent *a = arg;
 
-	loop_account(&a->loop, path, ns);
+	loop_account(&a->loop, path, ns, 0);
 }
 
 static int socket_open(struct agent *a)

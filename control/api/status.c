@@ -96,7 +96,7 @@ void status_get(void *arg, const struct http_request *req, struct http_response 
 	rsp->etag = a->facts.intent_revision;
 	rsp->body =
 		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, "
-			  "s:o, s:o, s:o, s:I, s:s}",
+			  "s:o, s:o, s:o, s:I, s:s, s:I}",
 			  "program", "dwcp-agent", "version", DWCP_VERSION, "node", cfg->node.name,
 			  "pid", (json_int_t)getpid(), "uptime_s",
 			  (json_int_t)((clock_ns() - a->started_ns) / 1000000000u), "generation",
@@ -107,5 +107,6 @@ void status_get(void *arg, const struct http_request *req, struct http_response 
 			  error_json(a), "needs_restart", restart_json(a), "routes", routes_json(a),
 			  "mirror", mirror_json(a), "neighbours", neighbours_json(a),
 			  "loop_stall_max_us", (json_int_t)(a->loop.stall_max_ns / 1000),
-			  "loop_stall_where", a->loop.stall_where);
+			  "loop_stall_where", a->loop.stall_where, "loop_cpu_max_us",
+			  (json_int_t)(a->loop.cpu_max_ns / 1000));
 }

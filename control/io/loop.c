@@ -55,14 +55,16 @@ void loop_give_way(void)
 		log_event("loop.priority error=\"%s\"", strerror(errno));
 }
 
-void loop_account(struct loop *l, const char *where, u64 ns)
+void loop_account(struct loop *l, const char *where, u64 ns, u64 cpu_ns)
 {
+	l->cpu_max_ns = DWCP_MAX(l->cpu_max_ns, cpu_ns);
 	if (ns <= l->stall_max_ns)
 		return;
 	l->stall_max_ns = ns;
 	snprintf(l->stall_where, sizeof(l->stall_where), "%s", where);
 	if (ns > LOOP_STALL_NS)
-		log_event("loop.stall where=%s us=%llu", where, (unsigned long long)(ns / 1000));
+		log_event("loop.stall where=%s us=%llu cpu_us=%llu", where,
+			  (unsigned long long)(ns / 1000), (unsigned long long)(cpu_ns / 1000));
 }
 
 static void fired(evutil_socket_t fd, short what, void *arg)
@@ -70,11 +72,11 @@ static void fired(evutil_socket_t fd, short what, void *arg)
 	struct loop_event *e = arg;
 	struct loop *l = e->loop;
 	const char *name = e->name; /* @e may be freed by its callback */
-	u64 start = clock_ns();
+	u64 start = clock_ns(), cpu = clock_thread_ns();
 
 	(void)fd;
 	e->fn(e->arg, what);
-	loop_account(l, name, clock_ns() - start);
+	loop_account(l, name, clock_ns() - start, clock_thread_ns() - cpu);
 }
 
 struct loop_event *loop_event_create(struct loop *l, const char *name, int fd, short what,

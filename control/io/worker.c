@@ -7,7 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define WORKER_DONE_BUDGET 32 /* results taken a turn of the loop */
+#include "clock.h"
+
+#define WORKER_DONE_NS 1000000u /* of a turn of the loop; the result that it is with is finished */
 
 struct job_list {
 	struct job *first, **end;
@@ -99,17 +101,17 @@ static void results_arrived(void *arg, short what)
 {
 	struct worker *w = arg;
 	struct job *j = NULL;
-	u64 n;
+	u64 n, end_ns = clock_ns() + WORKER_DONE_NS;
 
 	(void)what;
 	if (read(w->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
-	for (u32 i = 0; i < WORKER_DONE_BUDGET; i++) {
+	do {
 		j = done_take(w);
 		if (!j)
 			return;
 		j->done(j);
-	}
+	} while (clock_ns() < end_ns);
 	loop_wake(w); /* there may be more: after the others' turn */
 }
 
