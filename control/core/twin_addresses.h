@@ -27,9 +27,9 @@ struct twin_address {
 };
 
 struct twin_addresses {
-	u32 ifindex;  /* of the twin; 0 = none */
-	bool ours;    /* a TAP: what bears the name of a port and is none isn't touched */
-	bool down;    /* nothing leaves by it: its prefixes are not connected. Without a twin the configuration counts */
+	u32 ifindex; /* of the twin; 0 = none */
+	bool ours;   /* a TAP: what bears the name of a port and is none isn't touched */
+	bool down; /* nothing leaves by it: its prefixes are not connected. Without a twin the configuration counts */
 	bool changed; /* what the tables should know of */
 	u64 n_ignored;
 	u32 n, cap;
