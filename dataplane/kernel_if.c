@@ -5,11 +5,15 @@
  * The ioctl() at the end stands in front of the C library's: DPDK 22.11's af_xdp driver asks for the number of channels and
  * knows only "combined" ones, so that it opens one queue of an interface that counts rx and tx channels apart (veth, some
  * NICs), and it reads errno after a call that did not fail. It gets pairs as combined channels, and a clean errno.
+ *
+ * So does the setsockopt() behind it: the af_packet driver has the kernel put IPv4 fragments together before they reach its
+ * ring, whole packets that no port can send on. It gets sockets whose fragments stay what they are.
  */
 #include "kernel_if.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -162,4 +166,16 @@ int ioctl(int fd, unsigned long request, ...)
 	if (*(u32 *)((struct ifreq *)arg)->ifr_data == ETHTOOL_GCHANNELS)
 		channels_pair((struct ethtool_channels *)((struct ifreq *)arg)->ifr_data);
 	return (int)ret;
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
+{
+	int fanout;
+
+	if (level == SOL_PACKET && name == PACKET_FANOUT && bytes == sizeof(fanout)) {
+		memcpy(&fanout, value, sizeof(fanout));
+		fanout &= ~((u32)PACKET_FANOUT_FLAG_DEFRAG << 16);
+		value = &fanout;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, bytes);
 }
