@@ -14,12 +14,14 @@ LAB_MAC_ROUTER_B=02:00:00:00:02:01
 LAB_MAC_CLIENT=02:00:00:00:01:02
 LAB_MAC_SERVER=02:00:00:00:02:02
 
-# lab_up NAME: needs root. Sets LAB_CLIENT, LAB_SERVER, LAB_ROUTER (names of namespaces).
+# lab_up NAME: needs root. Sets LAB_CLIENT, LAB_SERVER, LAB_ROUTER (names of namespaces), and LAB_CABLES: host and router's
+# end of each, in the order of the router's ports.
 lab_up() {
   LAB=$1
   LAB_CLIENT=$LAB-client
   LAB_SERVER=$LAB-server
   LAB_ROUTER=$LAB-router
+  LAB_CABLES=()
   local ns
   for ns in "$LAB_CLIENT" "$LAB_SERVER" "$LAB_ROUTER"; do
     ip netns add "$ns" || return 1
@@ -32,6 +34,7 @@ lab_up() {
 # lab_wire HOST N HOST_MAC PORT PORT_MAC: a host with 10.0.N.2 and fd00:N::2 on a cable to the router's PORT.
 lab_wire() {
   local host=$1 n=$2 host_mac=$3 port=$4 port_mac=$5 queues=${LAB_QUEUES:-1}
+  LAB_CABLES+=("$host $port")
   ip link add eth0 netns "$host" address "$host_mac" numrxqueues "$queues" numtxqueues "$queues" type veth \
     peer name "$port" netns "$LAB_ROUTER" address "$port_mac" numrxqueues "$queues" numtxqueues "$queues" || return 1
   # Frames must be complete on the cable: no partial checksums, no segments that only a kernel could cut.

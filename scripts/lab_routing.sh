@@ -25,6 +25,7 @@ LAB_INTERNET6=2a00::/12
 lab_routing_up() {
   LAB=$1 LAB_KIND=$2 LAB_DIR=$3
   LAB_A=$LAB-a LAB_B=$LAB-b LAB_C=$LAB-c LAB_ROUTER=$LAB-r
+  LAB_CABLES=()
   local ns
   for ns in "$LAB_A" "$LAB_B" "$LAB_C" "$LAB_ROUTER"; do
     ip netns add "$ns" || return 1
@@ -47,6 +48,7 @@ lab_routing_up() {
 lab_routing_wire() {
   local n=$1 host=$2 name=wire$1 addr
   [ "$LAB_KIND" != kernel ] || name=${LAB_ROUTING_PORTS[n]}
+  LAB_CABLES+=("$host $name")
   ip link add eth0 netns "$host" address "02:00:00:00:0$n:02" type veth \
     peer name "$name" netns "$LAB_ROUTER" address "02:00:00:00:0$n:01" || return 1
   # Frames must be complete on the cable: no partial checksums, no segments that only a kernel could cut.

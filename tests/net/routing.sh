@@ -9,6 +9,8 @@
 . "$ROOT/scripts/router.sh"
 # shellcheck source=../../scripts/lab_routing.sh
 . "$ROOT/scripts/lab_routing.sh"
+# shellcheck source=accounting.sh
+. "$ROOT/tests/net/accounting.sh"
 
 PATH=$PATH:/usr/sbin
 dir=
@@ -67,6 +69,8 @@ routing_end() {
 
 routing_logs() {
   local f
+  cli_dataplane drops
+  cli_dataplane exceptions
   for f in "$dir"/*.log; do
     say "---- ${f##*/}"
     tail -n 15 "$f"
@@ -137,6 +141,7 @@ routing_engine_start() {
   routing_agent_start
   wait_for 30 router_ready || routing_died "the engine did not start"
   wait_for 30 lab_twins_ready || routing_died "the twins have no addresses: $(lab_in "$LAB_ROUTER" ip -br addr)"
+  accounting_begin
 }
 cpu_first() { awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status; }
 routing_dataplane_start() { router_start_dataplane "$dir"; }
@@ -159,10 +164,13 @@ everything_up() {
 }
 
 accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
+# The last check: daemons always have a packet under way, so they end first.
 routing_accounted() {
   [ "$kind" != kernel ] || return 0
-  # Frames may be under way at any moment.
-  expect "accounting" wait_for 3 accounted
+  stop_pids "${LAB_PIDS[@]}"
+  LAB_PIDS=()
+  expect "accounting" accounting_end
+  say "        $(tail -n 1 "$dir/expect")"
 }
 
 # ---- a stream of numbered datagrams from inside to an address that a and b have --------------------------------------

@@ -9,13 +9,15 @@ set -uo pipefail
 . "$ROOT/scripts/lab.sh"
 # shellcheck source=../../scripts/router.sh
 . "$ROOT/scripts/router.sh"
+# shellcheck source=accounting.sh
+. "$ROOT/tests/net/accounting.sh"
 
 is_root || {
   echo "needs root: network namespaces"
   exit 77
 }
 FOREIGN=$BUILD/tests/ebpf/foreign.bpf.o
-KILLS=5
+KILLS=2
 [ "${DWCP_TEST_FULL:-0}" = 1 ] && KILLS=20
 CPU=$(awk '/^Cpus_allowed_list/ { n = split($2, a, /[,-]/); print a[n] }' /proc/self/status)
 
@@ -61,7 +63,6 @@ port_is() { [ "$(port "$1")" = "$2" ]; }
 # Every frame that the program saw went somewhere, and every one that it redirected is here or counted as lost.
 settled() { port_is '.xdp | .seen == .redirected + .no_socket + .dropped' true && port_is '.xdp.redirected == .hw.rx_packets + .xdp.lost' true; }
 dropped() { cli_dataplane --json drops | jq --arg r "$1" '[.drops[] | select(.reason == $r) | .packets] | add // 0'; }
-accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
 program_id() { lab_in "$LAB_ROUTER" ip -j -d link show dev "$1" | jq -r '.[0].xdp.prog.id // "none"'; }
 
 # config [port arguments] [worker CPUs] [more of each port]: a router of two AF_XDP ports and its route files.
@@ -87,6 +88,7 @@ start() {
   router_start_dataplane "$ROUTER_DIR"
   router_start_agent "$ROUTER_DIR"
   started
+  accounting_begin
 }
 # refused TEXT: the dataplane does not start, and its log says why and what to do.
 refused() {
@@ -164,7 +166,7 @@ expect "every frame was seen" wait_for 5 port_is ".xdp.seen >= $before + 6000" t
 expect "redirected = received + lost" wait_for 5 settled
 expect "what the rings don't hold was lost, and only that" port_is '.xdp.lost >= 1000 and .xdp.lost <= 5000' true
 expect "shown as missed" port_is '.hw.rx_missed == .xdp.lost' true
-expect "accounting" accounted
+expect "accounting" accounting_end
 say "        lost $(port .xdp.lost) of 6000 sent while it stood"
 
 # ---- whose program ---------------------------------------------------------------------------------------------------------
@@ -294,6 +296,7 @@ expect "two queues, two workers: both get packets" wait_for 5 \
   both_work
 expect "no queue without a socket" port_is .xdp.no_socket 0
 expect "redirected = received + lost" wait_for 5 settled
+expect "accounting" accounting_end
 router_stop
 
 # One socket, two queues. The lab's own firewall at the kernel's ingress would count what came through: it must be nothing.
@@ -311,5 +314,6 @@ expect "a queue without a socket: dropped, counted" wait_for 5 port_is '.xdp.no_
 expect "status warns of it" grep -q 'queues without a socket' <(cli_dataplane status)
 expect "the kernel saw none of them" [ "$(kernel_saw)" = "$before" ]
 expect "every frame is accounted for" wait_for 5 settled
+expect "accounting" accounting_end
 router_stop
 exit $failed

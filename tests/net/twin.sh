@@ -5,6 +5,9 @@
 
 # shellcheck disable=SC2034 # the tests exit with it
 failed=0
+# shellcheck source=accounting.sh
+. "$ROOT/tests/net/accounting.sh"
+
 expect() {
   local what=$1
   shift
@@ -24,28 +27,18 @@ pings() { client ping -n -q -c 3 -i 0.05 -W 1 "$@" >/dev/null 2>&1; }
 
 twin_exists() { router ip link show dev "$1" >/dev/null 2>&1; }
 twin_has_carrier() { router ip -j link show dev "$1" 2>/dev/null | jq -e '.[0].flags | index("LOWER_UP")' >/dev/null; }
-# twin_addresses TWIN ADDRESS…: what the agent does with configured ones, now and with an IPv6 address that needs no proof.
-twin_addresses() {
+# twin_has_addresses TWIN ADDRESS…: put there by the agent, and usable
+twin_has_addresses() {
   local twin=$1 address
   shift
   for address in "$@"; do
-    case $address in
-    *:*) router ip -6 addr replace "$address" dev "$twin" nodad || return 1 ;;
-    *) router ip addr replace "$address" dev "$twin" || return 1 ;;
-    esac
+    router ip -o addr show dev "$twin" -tentative 2>/dev/null | grep -qwF "$address" || return 1
   done
 }
 
 exceptions() { cli_dataplane --json exceptions; }
 class() { exceptions | jq --arg c "$1" --arg k "$2" '.classes[] | select(.class == $c) | .[$k]'; }
 dropped() { cli_dataplane --json drops | jq --arg r "$1" '[.drops[] | select(.reason == $r) | .packets] | add // 0'; }
-accounted() { [ "$(cli_dataplane --json status | jq .accounting.difference)" = 0 ]; }
-# Every packet for us was policed, found its queue full, or was handed over; and of those the twins took or refused each.
-exceptions_add_up() {
-  exceptions | jq -e '(.classes | all(.packets == .to_host + .policed + .full))
-    and ([.classes[].to_host] | add) == .to_host
-    and ([.twins[] | .delivered + .failed] | add) == .to_host' >/dev/null
-}
 
 # twin_router_start [HOST_SETTINGS]: both programs, with lines of dataplane.host.
 twin_router_start() {
@@ -57,6 +50,7 @@ twin_router_start() {
     tail -n 20 "$dir"/*.log
     die "the router did not start"
   }
+  accounting_begin
 }
 
 client_session() { client timeout 30 "$ROOT/tests/net/session.py" "$@"; }
@@ -74,4 +68,19 @@ twin_cleanup() {
   router_stop
   lab_down
   [ -z "$dir" ] || rm -rf "$dir"
+}
+
+# host_tags HOST OUT IN: the tc programs (tag.bpf.c) of a host's cable: tags on what leaves, none on what comes.
+host_tags() {
+  local object=$BUILD/tests/net/tag.bpf.o
+  lab_in "$1" tc qdisc replace dev eth0 clsact &&
+    lab_in "$1" tc filter replace dev eth0 egress prio 1 handle 1 bpf da obj "$object" sec "$2" &&
+    lab_in "$1" tc filter replace dev eth0 ingress prio 1 handle 1 bpf da obj "$object" sec "$3"
+}
+# Tags in the frames' bytes, where a program at XDP can see them; else the cable carries the outer one beside the frame.
+tags_in_bytes() {
+  local ns
+  for ns in "$LAB_CLIENT" "$LAB_SERVER"; do
+    lab_in "$ns" ethtool -K eth0 txvlan off tx-vlan-stag-hw-insert off >/dev/null || return 1
+  done
 }
