@@ -4,7 +4,8 @@
  * without one, to the microsecond of the kernel's clock. For tests that switch something over under traffic.
  *
  *   stream send ADDRESS PORT RATE_PPS SECONDS [N_FLOWS]   prints {"sent": N, "refused": N}; SIGTERM ends it before
- *   stream receive PORT                                   prints a line of JSON at SIGUSR1 and, at SIGTERM, the last one
+ *   stream receive PORT                                   prints a line of JSON at SIGUSR1 and, at SIGTERM, the last one;
+ *                                                         the longest time without one is that since the line before
  *
  * Datagram i goes by flow i mod N_FLOWS (a source port each), so that several paths of one route are used. The sender
  * keeps its schedule: it makes up for time that it was off the CPU, so that RATE × SECONDS are sent in all.
@@ -205,6 +206,7 @@ static int stream_receive(u16 port)
 		if (tell) {
 			tell = 0;
 			seen_print(s);
+			s->gap_us = 0;
 		}
 	}
 	seen_print(s);
