@@ -106,9 +106,9 @@ demo_run() {
   in.pcap ───── a │ dwcp-dataplane │ b ───── out.pcap        full table from a file, no agent, user $(id -un)
 
 PICTURE
-  step "making a full table (${DWCP_TABLE:-synthetic, prefix lengths as on the Internet}) and a capture"
-  "$BUILD/tests/swap/swap_tables" probes "$dir/probes" &&
-    "$BUILD/tests/swap/swap_tables" routes 0 "$dir/full.routes" &&
+  step "making a table ($(table_kind full)) and a capture"
+  "$BUILD/tests/swap/swap_tables" probes "$dir/probes" ${prefixes:+"$prefixes"} &&
+    "$BUILD/tests/swap/swap_tables" routes 0 "$dir/full.routes" ${prefixes:+"$prefixes"} &&
     "$BUILD/tests/net/capture" write "$dir/probes" "$CAPTURE_PORT_MAC" "$dir/in.pcap" || die "cannot make them"
   capture_config
   mkdir -p "$dir/state" "$dir/run"

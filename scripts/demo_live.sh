@@ -153,9 +153,9 @@ table_swap() {
 
 tables_make() {
   local k
-  "$BUILD/tests/swap/swap_tables" probes "$dir/probes" || die "cannot make the table"
+  "$BUILD/tests/swap/swap_tables" probes "$dir/probes" ${prefixes:+"$prefixes"} || die "cannot make the table"
   for ((k = 0; k < N_TABLES; k++)); do
-    "$BUILD/tests/swap/swap_tables" routes "$k" "$dir/table.$k" || die "cannot make the table"
+    "$BUILD/tests/swap/swap_tables" routes "$k" "$dir/table.$k" ${prefixes:+"$prefixes"} || die "cannot make the table"
   done
   # Two addresses of the Internet, one a family, and the index that says which gateway table K uses for each.
   read -r probe4 probe4_index probe6 probe6_index <<<"$(python3 - "$dir/probes" <<'PY'
@@ -398,7 +398,7 @@ report() {
     "added and deleted, in use $(awk -v us="$one_route_us" 'BEGIN { printf "%.1f", us / 1000 }') ms after the command"
   check "agent killed" "agent_failed == 0" "traffic went on; back and reconciled $agent_back_ms ms after its restart"
   report_pings
-  tcp=$(awk '/receiver/ { print $7 }' "$dir/iperf")
+  tcp=$(awk '/receiver/ { printf "%.0f", $7 }' "$dir/iperf") # whole Mbit/s
   check "TCP" "${tcp:-0} > 0" "$(awk -v m="${tcp:-0}" 'BEGIN { printf "%.2f", m / 1000 }') Gbit/s over $seconds s, \
 $(awk '/sender/ { print $9 }' "$dir/iperf") retransmitted"
   report_downloads
@@ -474,7 +474,7 @@ demo_run() {
   fd00:1::2                      │   dwcp-agent   │                      fd00:2::2 and "the Internet"
 
 PICTURE
-  step "making $N_TABLES full tables (${DWCP_TABLE:-synthetic, prefix lengths as on the Internet})"
+  step "making $N_TABLES tables ($(table_kind full))"
   tables_make
   step "hosts, cables, servers, router (worker on CPU $worker_cpu of $(nproc))"
   hosts_start

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # test_capture.sh - from a capture file to a capture file by a user who may nothing, each frame judged (demo); and the judge
 # itself, which must find a wrong, a missing and a surplus frame (judge). test_capture.sh demo|judge
+# DWCP_TEST_FULL=1: by a full table.
 set -uo pipefail
 # shellcheck source=../../scripts/common.sh
 . "$(dirname "$0")/../../scripts/common.sh"
@@ -12,7 +13,8 @@ trap 'rm -rf "$work"' EXIT
 
 # A copy that `nobody` can read, wherever the source tree lies.
 capture_demo() {
-  local nobody=()
+  local nobody=() small=(--prefixes 100000)
+  [ "${DWCP_TEST_FULL:-0}" = 0 ] || small=()
   mkdir -p "$work"/build/{dataplane,control/cli,tests/swap,tests/net}
   cp -r "$ROOT/scripts" "$work/scripts"
   local f
@@ -23,7 +25,7 @@ capture_demo() {
   if is_root; then
     nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs)
   fi
-  (cd "$work" && env -u XDG_RUNTIME_DIR BUILD="$work/build" "${nobody[@]}" "$work/scripts/demo" --capture --no-color)
+  (cd "$work" && env -u XDG_RUNTIME_DIR BUILD="$work/build" "${nobody[@]}" "$work/scripts/demo" --capture --no-color "${small[@]}")
 }
 
 judge() { "$BUILD/tests/net/capture" check "$work/probes" 3 "$in_mac" "$out_mac" "$work/in" "$1" 2>/dev/null >"$work/said"; }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # test_demo.sh - the demo itself, shortened: real hosts, full tables swapped under traffic, the agent killed; and what an
 # interrupted one leaves behind. test_demo.sh whole|interrupted
+# DWCP_TEST_FULL=1: with full tables, as users run it.
 set -uo pipefail
 # shellcheck source=../../scripts/common.sh
 . "$(dirname "$0")/../../scripts/common.sh"
@@ -13,12 +14,17 @@ is_root || {
 : "${BUILD:?the build directory}"
 export BUILD
 
-demo_whole() { exec "$ROOT/scripts/demo" --seconds 8 --no-color; }
+demo_whole() {
+  if [ "${DWCP_TEST_FULL:-0}" = 0 ]; then
+    exec "$ROOT/scripts/demo" --seconds 5 --prefixes 100000 --no-color
+  fi
+  exec "$ROOT/scripts/demo" --no-color
+}
 
 demo_interrupted() {
   local log pid rc left
   log=$(mktemp) || exit 1
-  "$ROOT/scripts/demo" --seconds 60 --no-color >"$log" 2>&1 </dev/null &
+  "$ROOT/scripts/demo" --seconds 60 --prefixes 20000 --no-color >"$log" 2>&1 </dev/null &
   pid=$!
   wait_for 60 grep -q 'full table swapped' "$log" || {
     cat "$log"
