@@ -90,6 +90,7 @@ if table_follow 300 $((base4 + n4)) $((base6 + n6)) >"$dir/loaded"; then
 else
   say "FAILED  $n4 + $n6 prefixes in use: $(cat "$dir/loaded")" && failed=1
 fi
+# shellcheck disable=SC2046 # words are wanted
 expect "from inside to the first of them" wait_for 10 all_pinged $(some_of "$dir/bases4" 2 | head -n 1)
 # shellcheck disable=SC2046 # words
 expect "to 100 addresses all over the table" all_pinged $(some_of "$dir/bases4" 60) $(some_of "$dir/bases6" 40)
