@@ -81,7 +81,10 @@ static void *worker_main(void *arg)
 		j->run(j);
 		pthread_mutex_lock(&w->lock);
 		list_push(&w->done, j);
+		/* The loop must not find the lock taken by a thread that it has just pushed off the CPU. */
+		pthread_mutex_unlock(&w->lock);
 		loop_wake(w);
+		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -166,8 +169,8 @@ void worker_submit(struct worker *w, struct job *j)
 	}
 	pthread_mutex_lock(&w->lock);
 	list_push(&w->todo, j);
-	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
 }
 
 void worker_free(struct worker *w)
