@@ -160,7 +160,11 @@ static int group_close(struct kernel_routes *kr)
 	}
 	first = table_first(kr, entry, &before);
 	if (!group_equal(kr, first, false)) {
-		if (d->group.torn || recent(kr, &kr->entries[entry])) {
+		/* Of what is not known at all, a part is better than nothing: at a start there is no other. */
+		bool torn = d->group.torn, known = first;
+
+		d->result.again = d->result.again || torn;
+		if ((torn && known) || recent(kr, &kr->entries[entry])) {
 			d->result.again = true;
 		} else {
 			if (!group_equal(kr, first, true)) {

@@ -210,6 +210,28 @@ static void test_dump_was_faster(void **state)
 	kernel_routes_free(m.kr);
 }
 
+/* What changes while the first dump is read costs none of the routes at the ends of its parts. */
+static void test_first_dump_torn(void **state)
+{
+	struct mirror_route r = {.table = RT_TABLE_MAIN, .type = RTN_PROHIBIT};
+	struct kernel_dump_result result;
+	struct model m = {0};
+
+	(void)state;
+	assert_int_equal(kernel_routes_create(NULL, 0, &m.kr), 0);
+	kernel_routes_dump_begin(m.kr, FIB_IP4);
+	for (u32 i = 2; i <= 8; i += 2) {
+		r.prefix = model_prefix(i);
+		kernel_routes_dump_part(m.kr);
+		kernel_routes_dump_route(m.kr, &r);
+		route4(m.kr, MIRROR_NEW, NLM_F_REPLACE, 0, RTN_PROHIBIT);
+	}
+	kernel_routes_dump_end(m.kr, true, &result);
+	assert_int_equal(held4(m.kr), 5);
+	assert_true(result.again);
+	kernel_routes_free(m.kr);
+}
+
 /* Without a twin there is no router: what was given out is taken back. */
 static void test_no_twins(void **state)
 {
@@ -270,8 +292,8 @@ int main(void)
 
 		cmocka_unit_test(test_nexthop_objects), cmocka_unit_test(test_nexthop_deleted),
 		cmocka_unit_test(test_dump_race),	cmocka_unit_test(test_divergence),
-		cmocka_unit_test(test_dump_was_faster), cmocka_unit_test(test_no_twins),
-		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_dump_was_faster), cmocka_unit_test(test_first_dump_torn),
+		cmocka_unit_test(test_no_twins),	cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
