@@ -65,6 +65,14 @@ table_follow() {
   python3 "$ROOT/tests/mirror/table_follow.py" "$dir/run/agent.sock" "$ROUTER_AGENT_PID" "$@"
 }
 mirrored() { cli --json routes mirror | jq "$1"; }
+# Of the main table's; the mirror holds no link-local and multicast ones.
+as_the_kernel() {
+  local n
+  for n in 4 6; do
+    [ "$(mirrored '.tables[] | select(.name == "main").ip'$n)" = "$(lab_in "$LAB_ROUTER" ip -$n route show table main |
+      grep -cvE '^(fe80|ff00|multicast|[[:space:]])')" ] || return 1
+  done
+}
 followed() { [ "$(mirrored .pending)" = 0 ] && router_ready; }
 
 # Addresses of prefixes all over the table.
@@ -90,6 +98,7 @@ if table_follow 300 $((base4 + n4)) $((base6 + n6)) >"$dir/loaded"; then
 else
   say "FAILED  $n4 + $n6 prefixes in use: $(cat "$dir/loaded")" && failed=1
 fi
+expect "as many as the kernel has" as_the_kernel
 # shellcheck disable=SC2046 # words are wanted
 expect "from inside to the first of them" wait_for 10 all_pinged $(some_of "$dir/bases4" 2 | head -n 1)
 # shellcheck disable=SC2046 # words
