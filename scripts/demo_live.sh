@@ -192,7 +192,7 @@ router_begin() {
     tail -n 20 "$dir/dataplane.log" "$dir/agent.log"
     die "the router did not start"
   }
-  accounting_read
+  wait_for 5 accounting_steady || true
   outside_before=("${outside[@]}")
 }
 
@@ -353,6 +353,14 @@ accounting_read() {
     mapfile -t -O ${#outside[@]} outside < <(jq --argjson i "${host#* }" --argjson rx "$rx" --argjson tx "$tx" \
       '.ports[$i] | $tx - .rx_packets, .tx_packets - $rx' <<<"$ports")
   done
+}
+# A frame on its way while the figures are read stands in one of two readings only.
+accounting_steady() {
+  local before
+  accounting_read
+  before=${outside[*]}
+  accounting_read
+  [ "$before" = "${outside[*]}" ]
 }
 accounting_settled() {
   accounting_read

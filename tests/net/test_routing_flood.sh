@@ -61,13 +61,14 @@ through() {
 }
 
 # What the sessions say of themselves, with the moment since when: BIRD's own words, everywhere.
+# Times without their milliseconds: BIRD works them out anew at each question, and they come out one more or less.
 sessions() {
   local name
   for name in a b c $([ "$daemon" = frr ] || echo router); do
     lab_birdc "$name" show protocols | grep -E 'BGP|OSPF|BFD'
     lab_birdc "$name" show bfd sessions
     lab_birdc "$name" show protocols all | grep -E 'BGP state|Neighbor address'
-  done
+  done | sed -E 's/(:[0-9]{2})\.[0-9]{3}/\1/g'
 }
 sessions_stayed() {
   [ "$(lab_flaps)" = "$flaps" ] && sessions | diff "$dir/sessions" -
