@@ -199,8 +199,6 @@ static void request_done(struct netlink_req *req, int err)
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
-/* ---- requests ------------------------------------------------------------------------------------------------------- */
-
 static struct request *request_new(struct heard_queue *q, enum netlink_req_type type,
 				   const char *port)
 {
