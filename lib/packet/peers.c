@@ -50,7 +50,9 @@ void peers_note(struct peers *p, u32 class, u64 peer, u32 now_s)
 		    (bucket[to] && slot_age_s(bucket[i], now_s) > slot_age_s(bucket[to], now_s)))
 			to = i;
 	}
-	dwcp_store_relaxed(&bucket[to], slot_of(hash, now_s));
+	/* once a second: workers read that line */
+	if (bucket[to] != slot_of(hash, now_s))
+		dwcp_store_relaxed(&bucket[to], slot_of(hash, now_s));
 }
 
 bool peers_has(const struct peers *p, u32 class, u64 peer, u32 now_s)
