@@ -203,10 +203,11 @@ static void test_memory(void **state)
 	static struct story s;
 	u32 fds = fixture_fds(), n = 0;
 	const char *full = getenv("DWCP_TEST_FULL");
-	s64 stride = full && *full == '1' ? 1 : STRIDE;
+	s64 stride = full && *full == '1' ? 1 : STRIDE, from = getpid() % stride;
 
+	print_message("every allocation from %d on, %d apart\n", (int)from, (int)stride);
 	story_init(&s);
-	for (s64 at = -1;; at += at < 0 ? 1 + getpid() % stride : stride) {
+	for (s64 at = -1;; at += at < 0 ? 1 + from : stride) {
 		struct rib_usage u;
 		struct fixture f;
 		struct rib *r;
