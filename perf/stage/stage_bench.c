@@ -8,7 +8,7 @@
  *	  -r N   rounds (21); a row is their min, median and max
  *	  -c C   only cases and bursts with C in their name
  *	  -C N   the CPU to stay on (the last that may be used)
- *	  -H     tables in 2 MB pages, as with agent.chunk_kb = 2048 (else 256 kB pieces on 4 kB pages)
+ *	  -H     tables in 2 MB pages, and in pieces as large (else 256 kB pieces on 4 kB pages)
  *	  --slow STAGE:PERCENT   that stage costs so much more: does the harness see it? In time it waits at the end of a batch for
  *	                         so many percent of what the batch took, so that it is exact whatever the CPU does at the moment
  *
